@@ -1,0 +1,39 @@
+"""What a workflow needs of a language model. `service.models` provides it; neither side knows the other."""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Schema = Mapping[str, Any]
+"""A JSON schema of an object; its properties are answered in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One question to a model: who it is to be, and what is asked."""
+
+    system: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextChunk:
+    """A piece of the model's answer, exactly as it came. `truncated` is set on the last piece of a cut answer."""
+
+    text: str
+    truncated: bool = False
+
+
+class LanguageModel(Protocol):
+    """A model that answers with one JSON object."""
+
+    @property
+    def name(self) -> str:
+        """As callers see it in `complete.model`, for example "ollama:llama3.1"."""
+
+    def stream(self, prompt: Prompt, schema: Schema) -> AsyncGenerator[TextChunk, None]:
+        """The raw JSON text as the model writes it.
+
+        Closing the generator, or cancelling the task that reads it, closes the connection to the model at once.
+        Raises ModelUnavailable, ModelNotFound, ModelTimeout, ModelOutputInvalid.
+        """

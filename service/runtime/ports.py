@@ -1,0 +1,170 @@
+"""What the runtime needs from outside: a log of events, a store of runs, and a codec per workflow.
+
+Backends implement `EventLog` and `Store`; workflows implement `Codec`. The contract of each method stands here, and the
+contract suite in tests/service/backends holds every backend to it.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from google.protobuf.message import Message
+
+from fabula.child.v1 import child_pb2
+from fabula.run.v1 import run_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One committed event: its number, its bytes as they go over the wire, and whether it ends the run."""
+
+    sequence: int
+    payload: bytes
+    terminal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogTail:
+    """How far a run's log reaches: sequences `oldest` to `last`, both 0 before the first event."""
+
+    oldest: int = 0
+    last: int = 0
+    terminal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one append commits as a whole: new payloads after `after`, and new bytes for earlier sequences.
+
+    `terminal` says that the last payload ends the run. `rewrites` replaces the payloads of sequences that exist by the
+    end of this append; that is how withdrawn text leaves the log.
+    """
+
+    after: int
+    payloads: Sequence[bytes]
+    terminal: bool = False
+    rewrites: Mapping[int, bytes] = field(default_factory=dict)
+
+
+class LogConflictError(Exception):
+    """The run's log does not end at `Batch.after`, or it has ended: somebody else wrote."""
+
+
+class EventLog(Protocol):
+    """The one place where writers and readers of a run meet. It numbers: sequences run from 1 without a gap."""
+
+    async def append(self, run_id: str, batch: Batch) -> None:
+        """Commits the batch, all or nothing, and returns once it is durable; payload i gets sequence after + 1 + i.
+
+        Raises LogConflictError when the log of the run does not end at `batch.after` or has its terminal event, and
+        StoreUnavailable when it can't be committed.
+        """
+
+    async def read(self, run_id: str, after: int, limit: int) -> Sequence[Event]:
+        """The committed events with sequence > after, in order, at most `limit`; empty when there are none."""
+
+    async def wait(self, run_id: str, after: int) -> None:
+        """Returns once an event with sequence > after is committed. Cancelling it is how a reader stops to wait."""
+
+    async def tails(self, run_ids: Sequence[str]) -> Mapping[str, LogTail]:
+        """How far each run's log reaches; LogTail() for a run without events. Every id asked for is a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run as it is stored: the message that callers see, whose it is, and the fingerprint of its request."""
+
+    run: run_pb2.Run
+    principal: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """A page of a principal's runs, newest first; `before` is the (create_time in ns, run_id) that it starts after."""
+
+    principal: str
+    limit: int
+    child_id: str = ""
+    state: "run_pb2.RunState.ValueType" = run_pb2.RUN_STATE_UNSPECIFIED
+    before: tuple[int, str] | None = None
+
+
+class Store(Protocol):
+    """Runs and children. Messages that go in or come out are the caller's own: the store keeps copies."""
+
+    async def create_run(self, record: RunRecord) -> RunRecord:
+        """Stores a run, or returns the one stored before under the same principal and non-empty request_id."""
+
+    async def get_run(self, run_id: str) -> RunRecord | None:
+        """The run, or None."""
+
+    async def update_run(self, run: run_pb2.Run, expected: "run_pb2.RunState.ValueType") -> bool:
+        """Replaces the run's message if its stored state is `expected`; False, and no change, if it is not."""
+
+    async def list_runs(self, query: RunQuery) -> Sequence[RunRecord]:
+        """At most `query.limit` runs, newest first by (create_time, run_id)."""
+
+    async def unfinished_runs(self) -> Sequence[RunRecord]:
+        """Every run whose state is not an end state."""
+
+    async def has_story(self, principal: str, story_id: str) -> bool:
+        """Whether a run of this principal told a chapter of the story to its end."""
+
+    async def get_child(self, child_id: str) -> child_pb2.Child | None:
+        """The child's profile, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What every event carries beside its body."""
+
+    sequence: int
+    emit_time_ns: int
+    progress_percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An event's bytes, and the new bytes of the earlier events that it withdraws, by sequence."""
+
+    payload: bytes
+    rewrites: Mapping[int, bytes] = field(default_factory=dict)
+
+
+class Encoder(Protocol):
+    """Encodes the events of one run, in order; it remembers what it needs to withdraw text later."""
+
+    def encode(self, body: Message, envelope: Envelope) -> Encoded:
+        """The event with this body. Raises TypeError for a body that the workflow's event has no field for."""
+
+    def restore(self, payload: bytes) -> int:
+        """Learns from an event of the log as if it had encoded it; returns its progress_percent."""
+
+
+class Codec(Protocol):
+    """The bytes of one workflow's events. Every codec encodes fabula.run.v1.RunError as the terminal error."""
+
+    @property
+    def workflow(self) -> str:
+        """The workflow's name, as in Run.workflow."""
+
+    def encoder(self, run_id: str) -> Encoder:
+        """A new encoder for a run."""
+
+    def error(self, payload: bytes) -> run_pb2.RunError | None:
+        """The error of a terminal event; None when the run succeeded."""
+
+
+class Emitter(Protocol):
+    """How a run's job speaks."""
+
+    async def emit(self, body: Message, progress_percent: int = 0) -> None:
+        """Queues an event; waits while the queue is full. Progress never falls: a lower value keeps the last one.
+
+        Raises StoreUnavailable or LogConflictError when an earlier event could not be committed.
+        """
+
+
+Job = Callable[[Emitter], Coroutine[None, None, Message]]
+"""A run's work: emits events and returns the body of its terminal event. It ends soon after it is cancelled."""

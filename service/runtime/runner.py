@@ -1,0 +1,228 @@
+"""Starts runs, looks after those under way, and hands out subscriptions to any of them."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import structlog
+
+from fabula.run.v1 import run_pb2
+from service.errors import (
+    CursorOutOfRange,
+    FabulaError,
+    RequestIdReused,
+    RunCancelled,
+    RunInterrupted,
+    RunNotFound,
+    ShuttingDown,
+    TooManyRuns,
+    TooManyStreams,
+    to_run_error,
+)
+from service.runtime.active import ActiveRun
+from service.runtime.ending import conclude
+from service.runtime.ports import Codec, Event, EventLog, LogTail, RunQuery, RunRecord, Store
+from service.runtime.run import END_STATES
+from service.runtime.spec import Limits, RunSpec, new_record
+from service.runtime.subscription import Subscription
+from service.runtime.supervisor import Supervisor, places
+from service.runtime.writer import RunWriter
+
+_T = TypeVar("_T")
+
+_log = structlog.get_logger("fabula.runtime")
+
+INTERRUPTED = "The service stopped while the run was under way. Its text is kept; ask again with a new request_id."
+CANCELLED = "The run was cancelled by its caller."
+
+
+class Runner:
+    """The runs of one process. An async context manager: entering it ends the runs that a crash left open."""
+
+    def __init__(self, log: EventLog, store: Store, codecs: Mapping[str, Codec], limits: Limits) -> None:
+        self._log = log
+        self._store = store
+        self._codecs = codecs
+        self._limits = limits
+        self._active: dict[str, ActiveRun] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._starting = 0
+        self._streams = 0
+        self._draining = False
+
+    @property
+    def active_runs(self) -> Mapping[str, ActiveRun]:
+        """The runs under way in this process, by run_id."""
+        return self._active
+
+    async def __aenter__(self) -> Self:
+        for record in await self._store.unfinished_runs():
+            await self._recover(record)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.drain(0)
+
+    async def start(self, spec: RunSpec) -> Subscription:
+        """Starts the run, or finds the one with the same request_id, and watches it from its first event.
+
+        Raises RequestIdReused, TooManyRuns, TooManyStreams, ShuttingDown, StoreUnavailable.
+        """
+        task = self._own(self._start(spec))
+        try:
+            # Shielded: a caller that leaves in between must not leave a stored run that nobody runs.
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_close_result)
+            raise
+
+    async def watch(self, principal: str, run_id: str, after: int) -> Subscription:
+        """Watches a run from after a sequence on. Raises RunNotFound, CursorOutOfRange, TooManyStreams."""
+        record = await self._owned(principal, run_id)
+        tail = (await self._log.tails([run_id]))[run_id]
+        if after > tail.last or after < tail.oldest - 1:
+            raise CursorOutOfRange(after, tail.oldest, tail.last)
+        terminal = None
+        if tail.terminal and after == tail.last:
+            # Nothing is left to send, but the caller is still to learn how the run ended.
+            terminal = (await self._log.read(run_id, after - 1, 1))[0]
+        self._take_stream()
+        return self._subscription(record.run, after, terminal)
+
+    def error_of(self, run: run_pb2.Run, terminal: Event) -> run_pb2.RunError | None:
+        """The error that the terminal event of the run carries; None when the run succeeded."""
+        return self._codecs[run.workflow].error(terminal.payload)
+
+    async def get_run(self, principal: str, run_id: str) -> run_pb2.Run:
+        """The run with its sequences. Raises RunNotFound."""
+        record = await self._owned(principal, run_id)
+        return _with_tail(record.run, (await self._log.tails([run_id]))[run_id])
+
+    async def list_runs(self, query: RunQuery) -> Sequence[run_pb2.Run]:
+        """A page of runs with their sequences, newest first."""
+        records = await self._store.list_runs(query)
+        tails = await self._log.tails([record.run.run_id for record in records])
+        return [_with_tail(record.run, tails[record.run.run_id]) for record in records]
+
+    async def cancel_run(self, principal: str, run_id: str) -> run_pb2.Run:
+        """Cancels a run and returns it ended; a run that had ended is returned as it is. Raises RunNotFound."""
+        record = await self._owned(principal, run_id)
+        active = self._active.get(run_id)
+        if active is not None:
+            active.stop(RunCancelled(CANCELLED))
+            await active.ended.wait()
+        elif record.run.state not in END_STATES:
+            codec = self._codecs[record.run.workflow]
+            await conclude(self._log, self._store, codec, record.run, to_run_error(RunCancelled(CANCELLED)))
+        return await self.get_run(principal, run_id)
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Takes no new run, gives those under way the grace to end, interrupts the rest, and waits for their ends."""
+        self._draining = True
+        if self._tasks and grace_seconds > 0:
+            await asyncio.wait(self._tasks, timeout=grace_seconds)
+        for active in self._active.values():
+            active.stop(RunInterrupted(INTERRUPTED))
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._limits.settle_seconds)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _recover(self, record: RunRecord) -> None:
+        codec = self._codecs.get(record.run.workflow)
+        if codec is None:
+            _log.warning("run_left_open", run_id=record.run.run_id, workflow=record.run.workflow)
+            return
+        error = to_run_error(RunInterrupted(INTERRUPTED))
+        ended = await conclude(self._log, self._store, codec, record.run, error)
+        _log.info("run_recovered", run_id=ended.run_id, state=run_pb2.RunState.Name(ended.state))
+
+    async def _start(self, spec: RunSpec) -> Subscription:
+        if self._draining:
+            raise ShuttingDown("The service is stopping. Ask again in a moment.")
+        self._check_room(spec)
+        self._take_stream()
+        self._starting += 1
+        try:
+            run = await self._find_or_launch(spec)
+        except BaseException:
+            self._streams -= 1
+            raise
+        finally:
+            self._starting -= 1
+        return self._subscription(run, 0)
+
+    async def _find_or_launch(self, spec: RunSpec) -> run_pb2.Run:
+        record = new_record(spec)
+        stored = await self._store.create_run(record)
+        if stored.run.run_id == record.run.run_id:
+            self._launch(record.run, spec)
+        elif stored.fingerprint != spec.fingerprint:
+            raise RequestIdReused(
+                "This request_id was used with another request. Send that request again to attach to its run, "
+                "or take a new request_id to start another."
+            )
+        return stored.run
+
+    def _launch(self, run: run_pb2.Run, spec: RunSpec) -> None:
+        writer = RunWriter(self._log, run.run_id, spec.codec.encoder(run.run_id))
+        job = asyncio.create_task(spec.job(writer), name=f"job {run.run_id}")
+        active = ActiveRun(run, spec.principal, job, 0 if spec.cancel_on_disconnect else self._limits.linger_seconds)
+        self._active[run.run_id] = active
+        seconds = min(self._limits.run_seconds, spec.deadline_seconds or self._limits.run_seconds)
+        supervisor = Supervisor(self._log, self._store, spec.codec, active, writer)
+        self._own(supervisor.supervise(seconds)).add_done_callback(lambda _: self._active.pop(run.run_id))
+        _log.info("run_started", run_id=run.run_id, workflow=run.workflow, model=run.model)
+
+    def _check_room(self, spec: RunSpec) -> None:
+        if len(self._active) + self._starting < self._limits.max_runs:
+            return
+        asked = (spec.principal, spec.request_id)
+        if spec.request_id and any((a.principal, a.run.request_id) == asked for a in self._active.values()):
+            return
+        raise TooManyRuns(f"{self._limits.max_runs} runs are under way, all that the service takes on. Ask later.")
+
+    def _take_stream(self) -> None:
+        if self._streams >= self._limits.max_streams:
+            raise TooManyStreams(f"{self._streams} streams are open, all that the service allows. Ask later.")
+        self._streams += 1
+
+    def _subscription(self, run: run_pb2.Run, after: int, terminal: Event | None = None) -> Subscription:
+        return Subscription(run, self._log, after, terminal, self._active.get(run.run_id), self._stream_closed)
+
+    def _stream_closed(self) -> None:
+        self._streams -= 1
+
+    async def _owned(self, principal: str, run_id: str) -> RunRecord:
+        record = await self._store.get_run(run_id)
+        if record is None or record.principal != principal:
+            raise RunNotFound("There is no such run. ListRuns names those that there are.")
+        return record
+
+    def _own(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not isinstance(error, FabulaError):
+            _log.error("runner_fault", error=type(error).__name__, places=places(error))
+
+
+def _close_result(task: "asyncio.Task[Subscription]") -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
+
+
+def _with_tail(run: run_pb2.Run, tail: LogTail) -> run_pb2.Run:
+    run.last_sequence = tail.last
+    run.oldest_sequence = tail.oldest
+    return run

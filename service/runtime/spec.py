@@ -1,0 +1,60 @@
+"""What it takes to start a run, and what a process takes on."""
+
+import time
+from dataclasses import dataclass
+
+from fabula.run.v1 import run_pb2
+from service.runtime.ports import Codec, Job, RunRecord
+from service.runtime.run import RUNNING, new_run_id, timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one process takes on.
+
+    `run_seconds` bounds a run's wall time, `linger_seconds` its time unwatched, `settle_seconds` how long a stopping
+    process tries to commit the ends of its runs.
+    """
+
+    max_runs: int = 200
+    max_streams: int = 100
+    run_seconds: float = 300
+    linger_seconds: float = 60
+    settle_seconds: float = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """A run to be started.
+
+    `fingerprint` tells its request from another with the same `request_id`. `deadline_seconds` is the caller's own
+    bound on its wall time, None when there is none.
+    """
+
+    codec: Codec
+    job: Job
+    principal: str
+    fingerprint: bytes
+    child_id: str
+    story_id: str
+    model: str
+    request_id: str = ""
+    cancel_on_disconnect: bool = False
+    deadline_seconds: float | None = None
+
+
+def new_record(spec: RunSpec) -> RunRecord:
+    """The run as it is stored first: RUNNING, since it begins as soon as it is stored."""
+    now = timestamp(time.time_ns())
+    run = run_pb2.Run(
+        run_id=new_run_id(),
+        workflow=spec.codec.workflow,
+        state=RUNNING,
+        child_id=spec.child_id,
+        story_id=spec.story_id,
+        request_id=spec.request_id,
+        model=spec.model,
+        create_time=now,
+        update_time=now,
+    )
+    return RunRecord(run, spec.principal, spec.fingerprint)

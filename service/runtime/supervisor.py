@@ -1,0 +1,97 @@
+"""Stands beside a run's job until the run has ended, whatever becomes of the job."""
+
+import asyncio
+import traceback
+
+import structlog
+from google.protobuf.message import Message
+
+from fabula.run.v1 import run_pb2
+from service.errors import FabulaError, Internal, RunDeadlineExceeded, StoreUnavailable, to_run_error
+from service.runtime.active import ActiveRun
+from service.runtime.ending import conclude
+from service.runtime.ports import Codec, EventLog, LogConflictError, Store
+from service.runtime.writer import RunWriter
+
+CANCEL_SECONDS = 5.0
+"""How long a cancelled job may take to stop before the run is ended without it."""
+
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.1, 5.0
+"""The pauses between attempts to store a run's end while the store is unavailable: doubling from first to last."""
+
+
+class Supervisor:
+    """Waits for the job's end or its deadline, then commits the terminal event and the end state."""
+
+    def __init__(self, log: EventLog, store: Store, codec: Codec, active: ActiveRun, writer: RunWriter) -> None:
+        self._event_log = log
+        self._store = store
+        self._codec = codec
+        self._active = active
+        self._writer = writer
+        self._facts = structlog.get_logger("fabula.runtime").bind(run_id=active.run.run_id)
+
+    async def supervise(self, seconds: float) -> None:
+        """Runs until the run has ended; `seconds` bounds the job."""
+        started = asyncio.get_running_loop().time()
+        try:
+            body = await self._outcome(seconds)
+            await self._settle(body)
+        finally:
+            self._active.job.cancel()
+            self._active.disarm()
+            self._active.ended.set()
+        self._facts.info(
+            "run_ended",
+            state=run_pb2.RunState.Name(self._active.run.state),
+            reason=run_pb2.ErrorReason.Name(self._active.run.error.code),
+            events=self._writer.last_sequence,
+            seconds=round(asyncio.get_running_loop().time() - started, 3),
+        )
+
+    async def _outcome(self, seconds: float) -> Message:
+        job = self._active.job
+        await asyncio.wait({job}, timeout=seconds)
+        if not job.done():
+            self._active.stop(RunDeadlineExceeded(f"The run took longer than the {seconds:g} s that it may take."))
+            await asyncio.wait({job}, timeout=CANCEL_SECONDS)
+        if not job.done() or job.cancelled():
+            return to_run_error(self._active.cause or self._fault(None))
+        error = job.exception()
+        if error is None:
+            return job.result()
+        return to_run_error(self._active.cause or self._failure(error))
+
+    def _failure(self, error: BaseException) -> FabulaError:
+        return error if isinstance(error, FabulaError) else self._fault(error)
+
+    def _fault(self, error: BaseException | None) -> Internal:
+        # The type and the places, never the message: it may quote the text of a story.
+        self._facts.error("run_fault", error=type(error).__name__, places=places(error))
+        return Internal("The run failed by a fault of the service. Its log names the run_id.")
+
+    async def _settle(self, body: Message) -> None:
+        pause: float = FIRST_RETRY_SECONDS
+        writer: RunWriter | None = self._writer
+        while True:
+            try:
+                self._active.run = await conclude(
+                    self._event_log, self._store, self._codec, self._active.run, body, writer
+                )
+            except (StoreUnavailable, LogConflictError) as error:
+                # Whether the append took place is unknown: from here on the log itself tells where the run stands.
+                writer = None
+                self._active.unsettled = True
+                self._facts.warning("run_unsettled", error=type(error).__name__, retry_in_seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LAST_RETRY_SECONDS)
+            else:
+                self._active.unsettled = False
+                return
+
+
+def places(error: BaseException | None) -> list[str]:
+    """Where an exception passed, innermost last, as "file:line function"; without any message."""
+    if error is None:
+        return []
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]

@@ -23,7 +23,9 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 class Config(BaseSettings):
     """Every setting, named as in the environment without FABULA_ and in lower case. README's table describes them."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
 
     model: str = "embedded:storyteller"
     ollama_base_url: str = Field(

@@ -172,7 +172,8 @@ class Runner:
         job = asyncio.create_task(spec.job(writer), name=f"job {run.run_id}")
         active = ActiveRun(run, spec.principal, job, 0 if spec.cancel_on_disconnect else self._limits.linger_seconds)
         self._active[run.run_id] = active
-        seconds = min(self._limits.run_seconds, spec.deadline_seconds or self._limits.run_seconds)
+        own = self._limits.run_seconds
+        seconds = own if spec.deadline_seconds is None else min(own, spec.deadline_seconds)
         supervisor = Supervisor(self._log, self._store, spec.codec, active, writer)
         self._own(supervisor.supervise(seconds)).add_done_callback(lambda _: self._active.pop(run.run_id))
         _log.info("run_started", run_id=run.run_id, workflow=run.workflow, model=run.model)

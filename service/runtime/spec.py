@@ -58,3 +58,7 @@ def new_record(spec: RunSpec) -> RunRecord:
         update_time=now,
     )
     return RunRecord(run, spec.principal, spec.fingerprint)
+
+
+LOCAL_PRINCIPAL = "local"
+"""Whose every run is while callers have no identity of their own."""

@@ -1,0 +1,65 @@
+"""`python -m service`: serves until SIGTERM or SIGINT, then stops gracefully; a second signal stops at once."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from service.config import Config, load_config
+from service.errors import ConfigError, StoreUnavailable
+from service.logs import configure_logs
+
+_log = structlog.get_logger("fabula")
+
+
+def main() -> int:
+    """Returns the exit code: 0 after a stop, 2 when the configuration can't be served."""
+    try:
+        config = load_config()
+        configure_logs(config.log_level)
+        asyncio.run(serve(config))
+    except (ConfigError, StoreUnavailable) as error:
+        problems = error.problems if isinstance(error, ConfigError) else (error.message,)
+        for problem in problems:
+            print(f"fabula: {problem}", file=sys.stderr)  # noqa: T201 -- for the person who starts it
+        return 2
+    return 0
+
+
+async def serve(config: Config) -> None:
+    """Serves until it is told to stop."""
+    # Opened here and not above: bad configuration is told at once, without waiting for LangGraph to load.
+    from service.bootstrap import open_app  # noqa: PLC0415
+
+    stop, stop_now = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        (stop_now if stop.is_set() else stop).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    async with open_app(config) as app:
+        host = config.grpc_address.rpartition(":")[0]
+        _log.info("serving", address=f"{host}:{app.server.port}", port=app.server.port, model=app.model.name)
+        await stop.wait()
+        grace = config.shutdown_grace_seconds
+        _log.info("stopping", grace_seconds=grace, active_runs=len(app.runner.active_runs))
+        await _first(app.stop(grace), stop_now.wait())
+        if stop_now.is_set():
+            await app.stop(0)
+    _log.info("stopped")
+
+
+async def _first(*works: Coroutine[Any, Any, object]) -> None:
+    tasks = [asyncio.create_task(work) for work in works]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Puts the house together: the only file that names concrete classes. One AsyncExitStack owns every resource."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import grpc.aio
+
+from fabula.child.v1 import child_pb2, child_service_pb2, child_service_pb2_grpc
+from fabula.run.v1 import run_service_pb2, run_service_pb2_grpc
+from fabula.story.v1 import story_service_pb2, story_service_pb2_grpc
+from service.backends import open_backends
+from service.config import Config
+from service.models import open_model
+from service.rpc.child_servicer import ChildServicer
+from service.rpc.run_servicer import RunServicer
+from service.rpc.server import RpcServer, Service
+from service.runtime.model import LanguageModel
+from service.runtime.ports import Store
+from service.runtime.runner import Runner
+from service.runtime.spec import Limits
+from service.safety.screen import load_screen
+from service.workflows.story.events import StoryCodec
+from service.workflows.story.graph import StoryWorkflow
+from service.workflows.story.servicer import StoryServicer
+
+CODECS = {codec.workflow: codec for codec in (StoryCodec(),)}
+"""The workflows that there are: a new one is one more in this tuple, and its service in `_services`."""
+
+LAST_WORDS_SECONDS = 5.0
+"""How long watchers may take to read the last events of their runs when the service stops."""
+
+DEMO_CHILD = child_pb2.Child(
+    child_id="1",
+    nickname="Robin",
+    age=6,
+    reading_level=child_pb2.READING_LEVEL_INTERMEDIATE,
+    interests=["animals", "stars"],
+    language="en",
+)
+"""A fresh install has this child, so that child_id 1 works at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What runs, once it runs."""
+
+    server: RpcServer
+    runner: Runner
+    model: LanguageModel
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuses new calls at once, gives runs the grace to end, then interrupts them and lets their watchers read on.
+
+        Calling it again with a shorter grace hurries the first call.
+        """
+        refusing = asyncio.create_task(self.server.stop(grace_seconds + LAST_WORDS_SECONDS))
+        await self.runner.drain(grace_seconds)
+        await self.server.stop(LAST_WORDS_SECONDS)
+        await refusing
+
+
+@asynccontextmanager
+async def open_app(config: Config) -> AsyncIterator[App]:
+    """Opens everything in order and closes it in reverse. Raises ConfigError, and StoreUnavailable."""
+    async with AsyncExitStack() as stack:
+        default = config.default_database_url
+        backends = await stack.enter_async_context(
+            open_backends(
+                config.log_url or default,
+                config.store_url or default,
+                commit_interval_seconds=config.commit_interval_seconds,
+                fresh_children=[DEMO_CHILD],
+            )
+        )
+        model = await stack.enter_async_context(open_model(config))
+        runner = await stack.enter_async_context(Runner(backends.log, backends.store, CODECS, _limits(config)))
+        workflow = StoryWorkflow(model, load_screen(), config.max_rewrites)
+        services = _services(runner, backends.store, workflow, config)
+        server = RpcServer(config.grpc_address, services, config.keepalive_seconds, config.keepalive_timeout_seconds)
+        await stack.enter_async_context(server)
+        yield App(server, runner, model)
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        max_runs=config.max_runs,
+        max_streams=config.max_streams,
+        run_seconds=config.run_timeout_seconds,
+        linger_seconds=config.linger_seconds,
+    )
+
+
+def _services(runner: Runner, store: Store, workflow: StoryWorkflow, config: Config) -> Sequence[Service]:
+    story = StoryServicer(runner, store, workflow, config.heartbeat_seconds)
+    run, child = RunServicer(runner), ChildServicer()
+
+    def add_story(server: grpc.aio.Server) -> None:
+        story_service_pb2_grpc.add_StoryServiceServicer_to_server(story, server)
+
+    def add_run(server: grpc.aio.Server) -> None:
+        run_service_pb2_grpc.add_RunServiceServicer_to_server(run, server)
+
+    def add_child(server: grpc.aio.Server) -> None:
+        child_service_pb2_grpc.add_ChildServiceServicer_to_server(child, server)
+
+    return [
+        Service(story_service_pb2.DESCRIPTOR.services_by_name["StoryService"].full_name, add_story),
+        Service(run_service_pb2.DESCRIPTOR.services_by_name["RunService"].full_name, add_run),
+        Service(child_service_pb2.DESCRIPTOR.services_by_name["ChildService"].full_name, add_child),
+    ]

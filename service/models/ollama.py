@@ -1,0 +1,88 @@
+"""A model served by Ollama, through langchain-ollama's ChatOllama."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from langchain_ollama import ChatOllama
+from ollama import ResponseError
+
+from service.config import Config
+from service.errors import FabulaError, ModelNotFound, ModelOutputInvalid, ModelTimeout, ModelUnavailable
+from service.models.chat import ChatModel
+
+_NOT_FOUND = 404
+_UNREACHABLE = "The model server can't be reached. Is it running, and is its address right?"
+
+
+@asynccontextmanager
+async def open_ollama(config: Config, name: str) -> AsyncIterator[ChatModel]:
+    """Yields the model `name`. The server is first spoken to when a story is asked for."""
+    chat = ChatOllama(
+        model=name,
+        base_url=config.ollama_base_url,
+        temperature=config.model_temperature,
+        num_predict=config.model_max_tokens,
+        num_ctx=config.model_context_tokens,
+        keep_alive=config.ollama_keep_alive,
+        reasoning={"off": False, "on": True}.get(config.model_reasoning, config.model_reasoning),
+        seed=config.model_seed,
+        async_client_kwargs=_http_options(config),
+    )
+
+    def translate(error: Exception) -> FabulaError | None:
+        return _translate(error, name)
+
+    try:
+        yield ChatModel(f"ollama:{name}", chat, translate)
+    finally:
+        # ChatOllama itself has no way to close its client.
+        await chat._async_client.close()  # type: ignore[no-untyped-call]
+
+
+def _http_options(config: Config) -> dict[str, Any]:
+    # httpx keeps 100 connections by default: stream 101 would wait for another story to end.
+    connections = config.model_connections or None
+    return {
+        "limits": httpx.Limits(max_connections=connections, max_keepalive_connections=20),
+        "timeout": httpx.Timeout(
+            connect=config.model_connect_seconds,
+            read=config.model_idle_seconds,
+            write=config.model_connect_seconds,
+            pool=config.model_connect_seconds,
+        ),
+        # A proxy of the environment must not stand before a model on this machine.
+        "trust_env": not _is_loopback(config.ollama_base_url),
+    }
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+_FAILURES: tuple[tuple[type[Exception], type[FabulaError], str], ...] = (
+    (httpx.PoolTimeout, ModelUnavailable, "Every connection to the model server is in use. Ask again later."),
+    (httpx.ReadTimeout, ModelTimeout, "The model was silent for longer than allowed. Ask again."),
+    (httpx.ConnectError, ModelUnavailable, _UNREACHABLE),
+    (httpx.ConnectTimeout, ModelUnavailable, _UNREACHABLE),
+    (ConnectionError, ModelUnavailable, _UNREACHABLE),
+    (httpx.HTTPError, ModelUnavailable, "The connection to the model server broke off. Ask again."),
+    (ResponseError, ModelUnavailable, "The model server failed while it answered. Ask again."),
+    (json.JSONDecodeError, ModelOutputInvalid, "The model server does not answer in the JSON lines of Ollama."),
+    (UnicodeDecodeError, ModelOutputInvalid, "The model server does not answer in UTF-8."),
+)
+"""First match counts."""
+
+
+def _translate(error: Exception, name: str) -> FabulaError | None:
+    if isinstance(error, ResponseError) and error.status_code == _NOT_FOUND:
+        return ModelNotFound(f"The model server does not have the model {name!r}: run `ollama pull {name}` there.")
+    return next((ours(message) for theirs, ours, message in _FAILURES if isinstance(error, theirs)), None)

@@ -1,0 +1,138 @@
+"""Decodes the model's JSON answer while it is written: the story's text at once, the rest at the end.
+
+The text is decoded piece by piece, each character once, however the answer is cut into chunks: in the middle of an
+escape and between the halves of a surrogate pair too. At the end the whole answer is parsed by `json` and must agree.
+"""
+
+import json
+import re
+
+from pydantic import BaseModel, Field, ValidationError
+
+from service.errors import ModelOutputInvalid, ModelOutputTruncated
+
+MAX_CHARACTERS = 4_000_000
+"""Answers longer than this are refused."""
+
+_TEXT_FIELD = "story_content"
+_START = re.compile(rf'\A[^{{]*\{{\s*"{_TEXT_FIELD}"\s*:\s*"')
+_PLAIN = re.compile(r'[^"\\]+')
+_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_PAIR = re.compile(_HIGH + _LOW)
+_SINGLE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])')
+_UNFINISHED = re.compile(rf"(?:{_HIGH})?(?:\\(?:u[0-9a-fA-F]{{0,3}})?)?\Z")
+_REPLACEMENT = "\ufffd"
+
+
+class Draft(BaseModel):
+    """A chapter as the model answered it."""
+
+    story_content: str = Field(min_length=1)
+    title: str = Field(default="", max_length=300)
+    choice_question: str = Field(default="", max_length=500)
+    choices: list[str] = Field(default_factory=list, max_length=10)
+    educational_elements: list[str] = Field(default_factory=list, max_length=10)
+
+
+class DraftDecoder:
+    """Takes the answer in chunks; gives the story's text as it grows, and the Draft at the end."""
+
+    def __init__(self) -> None:
+        self._raw: list[str] = []
+        self._size = 0
+        self._head: str | None = ""
+        self._string = StringDecoder()
+        self._given: list[str] = []
+
+    def feed(self, chunk: str) -> str:
+        """The story's text that this chunk adds; possibly none.
+
+        Raises ModelOutputInvalid on an unknown escape, and on an answer without end.
+        """
+        self._raw.append(chunk)
+        self._size += len(chunk)
+        if self._size > MAX_CHARACTERS:
+            raise ModelOutputInvalid(f"The model's answer is longer than {MAX_CHARACTERS} characters.")
+        if self._head is not None:
+            self._head += chunk
+            match = _START.match(self._head)
+            if match is None:
+                return ""
+            chunk, self._head = self._head[match.end() :], None
+        text = self._string.feed(chunk)
+        self._given.append(text)
+        return text
+
+    def finish(self, *, truncated: bool) -> tuple[str, Draft]:
+        """The text not yet given (all of it when the story did not come first), and the whole answer.
+
+        Raises ModelOutputTruncated when the answer was cut and is not whole, ModelOutputInvalid when it is not the
+        JSON that was asked for.
+        """
+        raw = "".join(self._raw)
+        try:
+            value, _ = json.JSONDecoder(strict=False).raw_decode(raw, max(raw.find("{"), 0))
+            draft = Draft.model_validate(_clean(value))
+        except (json.JSONDecodeError, ValidationError, RecursionError):
+            if truncated:
+                raise ModelOutputTruncated("The model reached its token limit before the story's end.") from None
+            raise ModelOutputInvalid("The model's answer is not the JSON object that was asked for.") from None
+        given = "".join(self._given)
+        if self._head is None and given != draft.story_content:
+            raise ModelOutputInvalid("The model's answer holds the story's text more than once.")
+        return draft.story_content[len(given) :], draft
+
+
+class StringDecoder:
+    """Decodes a JSON string from behind its opening quote, in chunks; what follows the closing quote is ignored."""
+
+    def __init__(self) -> None:
+        self._pending = ""
+        self._ended = False
+
+    def feed(self, chunk: str) -> str:
+        """The characters that are decided now. An unpaired half of a surrogate pair becomes U+FFFD."""
+        if self._ended:
+            return ""
+        source, self._pending = self._pending + chunk, ""
+        parts: list[str] = []
+        position = 0
+        while position < len(source) and not self._ended:
+            if plain := _PLAIN.match(source, position):
+                parts.append(plain[0])
+                position = plain.end()
+            elif source[position] == '"':
+                self._ended = True
+            else:
+                decoded, length = _escape(source, position)
+                if length == 0:
+                    self._pending = source[position:]
+                    break
+                parts.append(decoded)
+                position += length
+        return _scrub("".join(parts))
+
+
+def _escape(source: str, start: int) -> tuple[str, int]:
+    """The character of the escape at `start` and the escape's length; length 0 while it is not whole."""
+    if _UNFINISHED.match(source, start):
+        return "", 0
+    match = _PAIR.match(source, start) or _SINGLE.match(source, start)
+    if match is None:
+        raise ModelOutputInvalid("The model's answer holds an escape that JSON does not know.")
+    return json.loads(f'"{match[0]}"'), len(match[0])
+
+
+def _scrub(text: str) -> str:
+    """Unpaired surrogates can't be sent: UTF-8 has no bytes for them."""
+    return text if text.isascii() else re.sub("[\ud800-\udfff]", _REPLACEMENT, text)
+
+
+def _clean(value: object) -> object:
+    if isinstance(value, str):
+        return _scrub(value)
+    if isinstance(value, list):
+        return [_clean(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _clean(each) for key, each in value.items()}
+    return value

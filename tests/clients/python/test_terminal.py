@@ -1,0 +1,101 @@
+"""On a terminal no word is broken and no story is overwritten; on a pipe every byte is as it was."""
+
+import io
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fabula.narrator import Narrator
+from fabula.terminal import Screen, WordWrap
+from tests.clients.python.scripted import content, good_run, retraction
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def wrapped(*chunks: str, width: int = 20) -> str:
+    wrap = WordWrap(lambda: width)
+    return "".join([wrap.feed(chunk) for chunk in chunks] + [wrap.end_line()])
+
+
+def test_lines_end_between_words() -> None:
+    assert wrapped("The little fox looked up at the sky.") == "The little fox\nlooked up at the\nsky.\n"
+
+
+def test_a_word_that_comes_in_pieces_is_not_broken() -> None:
+    assert wrapped("The little fox lo", "ok", "ed up.") == "The little fox\nlooked up.\n"
+
+
+def test_a_finished_sentence_is_shown_at_once() -> None:
+    assert WordWrap(lambda: 80).feed("She feared the dark.") == "She feared the dark."
+
+
+def test_paragraphs_stay_paragraphs() -> None:
+    assert wrapped("One.\n\nTwo.") == "One.\n\nTwo.\n"
+
+
+@given(st.text(alphabet="ab .\n", max_size=80), st.lists(st.integers(0, 80), max_size=6), st.integers(8, 30))
+def test_no_word_is_lost_and_no_line_too_long_however_the_text_is_cut(text: str, at: list[int], width: int) -> None:
+    edges = [0, *sorted(at), len(text)]
+    shown = wrapped(*(text[a:b] for a, b in itertools.pairwise(edges)), width=width)
+    assert shown.split() == text.split()
+    assert all(len(line) <= width or " " not in line for line in shown.split("\n"))
+
+
+def test_a_pipe_gets_the_story_byte_for_byte() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    screen = Screen(out, err, lambda: 10)
+    for chunk in ("One  long ", "sentence that\n\n wraps", " not at all.\n"):
+        screen.story(chunk)
+    screen.end_line()
+    assert out.getvalue() == "One  long sentence that\n\n wraps not at all.\n"
+
+
+def test_the_status_is_redrawn_on_a_terminal_and_a_line_each_elsewhere() -> None:
+    tty, pipe = Tty(), io.StringIO()
+    for err in (tty, pipe):
+        screen = Screen(io.StringIO(), err, lambda: 40)
+        screen.status(" 5%  writing…")
+        screen.status("80%  checking…")
+    assert tty.getvalue() == "\r\x1b[K 5%  writing…\r\x1b[K80%  checking…"
+    assert pipe.getvalue() == " 5%  writing…\n80%  checking…\n"
+
+
+def test_the_status_never_overwrites_a_line_of_the_story() -> None:
+    terminal = Tty()
+    screen = Screen(terminal, terminal, lambda: 40)
+    screen.status("writing…")
+    screen.story("Once there was a fox. ")
+    screen.status("checking…")
+    screen.story("She slept.")
+    screen.end_line()
+    screen.status("measuring…")
+    screen.say("done")
+    assert terminal.getvalue() == (
+        "\r\x1b[Kwriting…\r\x1b[KOnce there was a fox. She slept.\n\r\x1b[Kmeasuring…\r\x1b[Kdone\n"
+    )
+
+
+def test_a_retraction_is_told_and_the_new_text_begins_a_line() -> None:
+    terminal = Tty()
+    narrator = Narrator(Screen(terminal, terminal, lambda: 60), "127.0.0.1:50051")
+    for event in (content("A wolf", 1), retraction(1, 2), content("A hen.", 1, revision=2, end=True)):
+        narrator.show(event)
+    assert terminal.getvalue() == "A wolf\n(rewriting a passage…)\nA hen.\n"
+
+
+def test_the_ending_says_what_is_worth_knowing() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    narrator = Narrator(Screen(out, err), "192.0.2.7:1")
+    for event in good_run():
+        narrator.show(event)
+    told = err.getvalue()
+    assert (
+        "The Fox and the Glow-worm, chapter 1\n1 minute to read, level beginner, told by embedded:storyteller" in told
+    )
+    assert "What does the fox do?\n  [c1] Follow the light\n  [c2] Go home\n" in told
+    assert told.endswith("Run run-1. Watch it again: fabula --address 192.0.2.7:1 watch run-1\n")
+    assert " 25%  writing…\n 75%  checking…\n" in told

@@ -51,13 +51,17 @@ class LogConflictError(Exception):
 
 
 class EventLog(Protocol):
-    """The one place where writers and readers of a run meet. It numbers: sequences run from 1 without a gap."""
+    """The one place where writers and readers of a run meet. It numbers: sequences run from 1 without a gap.
+
+    Every method raises StoreUnavailable when the log can't be reached.
+    """
 
     async def append(self, run_id: str, batch: Batch) -> None:
         """Commits the batch, all or nothing, and returns once it is durable; payload i gets sequence after + 1 + i.
 
         Raises LogConflictError when the log of the run does not end at `batch.after` or has its terminal event, and
-        StoreUnavailable when it can't be committed.
+        StoreUnavailable when it can't be committed; ValueError for a terminal batch without a payload, or rewrites of
+        what does not exist. An append whose caller is cancelled may still be committed.
         """
 
     async def read(self, run_id: str, after: int, limit: int) -> Sequence[Event]:
@@ -91,10 +95,16 @@ class RunQuery:
 
 
 class Store(Protocol):
-    """Runs and children. Messages that go in or come out are the caller's own: the store keeps copies."""
+    """Runs and children. Messages that go in or come out are the caller's own: the store keeps copies.
+
+    Every method raises StoreUnavailable when the store can't be reached.
+    """
 
     async def create_run(self, record: RunRecord) -> RunRecord:
-        """Stores a run, or returns the one stored before under the same principal and non-empty request_id."""
+        """Stores a run, or returns the one stored before under the same principal and non-empty request_id.
+
+        Raises ValueError when the run_id is stored already under another request.
+        """
 
     async def get_run(self, run_id: str) -> RunRecord | None:
         """The run, or None."""

@@ -116,7 +116,7 @@ class Runner:
             await active.ended.wait()
         elif record.run.state not in END_STATES:
             codec = self._codecs[record.run.workflow]
-            await conclude(self._log, self._store, codec, record.run, to_run_error(RunCancelled(CANCELLED)))
+            await conclude(self._log, self._store, codec, record.run, to_run_error(RunCancelled(CANCELLED), run_id))
         return await self.get_run(principal, run_id)
 
     async def drain(self, grace_seconds: float) -> None:
@@ -136,7 +136,7 @@ class Runner:
         if codec is None:
             _log.warning("run_left_open", run_id=record.run.run_id, workflow=record.run.workflow)
             return
-        error = to_run_error(RunInterrupted(INTERRUPTED))
+        error = to_run_error(RunInterrupted(INTERRUPTED), record.run.run_id)
         ended = await conclude(self._log, self._store, codec, record.run, error)
         _log.info("run_recovered", run_id=ended.run_id, state=run_pb2.RunState.Name(ended.state))
 

@@ -56,11 +56,14 @@ class Supervisor:
             self._active.stop(RunDeadlineExceeded(f"The run took longer than the {seconds:g} s that it may take."))
             await asyncio.wait({job}, timeout=CANCEL_SECONDS)
         if not job.done() or job.cancelled():
-            return to_run_error(self._active.cause or self._fault(None))
+            return self._run_error(self._active.cause or self._fault(None))
         error = job.exception()
         if error is None:
             return job.result()
-        return to_run_error(self._active.cause or self._failure(error))
+        return self._run_error(self._active.cause or self._failure(error))
+
+    def _run_error(self, error: FabulaError) -> run_pb2.RunError:
+        return to_run_error(error, self._active.run.run_id)
 
     def _failure(self, error: BaseException) -> FabulaError:
         return error if isinstance(error, FabulaError) else self._fault(error)

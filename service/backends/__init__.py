@@ -1,0 +1,83 @@
+"""The backends: where events, runs and children are kept, chosen by URL. Only the chosen driver is imported."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from fabula.child.v1 import child_pb2
+from service.backends.source import Driver, Options, Source
+from service.errors import ConfigError
+from service.runtime.ports import EventLog, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The two ports, open."""
+
+    log: EventLog
+    store: Store
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a URL names; two URLs that name the same place share one source."""
+
+    scheme: str
+    location: str
+
+
+def _memory() -> Driver:
+    from service.backends import memory  # noqa: PLC0415
+
+    return memory
+
+
+def _sqlite() -> Driver:
+    from service.backends import sqlite  # noqa: PLC0415
+
+    return sqlite
+
+
+_DRIVERS: Mapping[str, Callable[[], Driver]] = {"memory": _memory, "sqlite": _sqlite}
+_KNOWN = "memory:, sqlite:///relative/path.db and sqlite:////absolute/path.db"
+
+
+@asynccontextmanager
+async def open_backends(
+    log_url: str, store_url: str, *, commit_interval_seconds: float, fresh_children: Sequence[child_pb2.Child]
+) -> AsyncIterator[Backends]:
+    """Opens the log and the store; on leaving, everything is committed and closed.
+
+    Commits that follow each other within `commit_interval_seconds` become one. `fresh_children` are the profiles of a
+    store that is made new. Raises ConfigError for a URL that no driver takes and for a place that can't be opened.
+    """
+    log_place, store_place = _locate({"FABULA_LOG_URL": log_url, "FABULA_STORE_URL": store_url})
+    async with AsyncExitStack() as stack:
+        store = await _open(stack, store_place, Options(commit_interval_seconds, tuple(fresh_children)))
+        log = store if log_place == store_place else await _open(stack, log_place, Options(commit_interval_seconds))
+        yield Backends(log=log.event_log(), store=store.store())
+
+
+async def _open(stack: AsyncExitStack, place: _Place, options: Options) -> Source:
+    return await stack.enter_async_context(_DRIVERS[place.scheme]().open_source(place.location, options))
+
+
+def _locate(urls: Mapping[str, str]) -> Sequence[_Place]:
+    """The place of each URL. Raises ConfigError with every problem; a URL may hold a password and is never quoted."""
+    places, problems = [], []
+    for setting, url in urls.items():
+        try:
+            places.append(_place(url))
+        except ValueError as problem:
+            problems.append(f"{setting} {problem}. The known forms are {_KNOWN}.")
+    if problems:
+        raise ConfigError(problems)
+    return places
+
+
+def _place(url: str) -> _Place:
+    scheme, colon, _ = url.partition(":")
+    driver = _DRIVERS.get(scheme.lower())
+    if not colon or driver is None:
+        raise ValueError("is no URL of a known scheme")
+    return _Place(scheme.lower(), driver().locate(url))

@@ -1,0 +1,116 @@
+"""The database file, open: one process, one writer, a few readers."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from fabula.child.v1 import child_pb2
+from service.backends.sqlite.admission import admit, make_directories, make_file, refusal
+from service.backends.sqlite.connect import connect, connect_writer
+from service.backends.sqlite.lock import ProcessLock
+from service.backends.sqlite.readers import Readers
+from service.backends.sqlite.schema import migrate
+from service.backends.sqlite.writer import Writer
+from service.errors import ConfigError, StoreUnavailable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a file is opened. `queued_writes` may wait at a time; locks of other programs are waited for a while."""
+
+    commit_interval_seconds: float
+    fresh_children: Sequence[child_pb2.Child] = ()
+    busy_timeout_seconds: float = 5.0
+    queued_writes: int = 4096
+    reader_threads: int = 2
+
+
+class Database:
+    """Runs functions on connections: writes in order in one thread, reads beside them."""
+
+    def __init__(self, writer: Writer, readers: Readers, lock: ProcessLock) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._lock = lock
+        self._closed = False
+
+    @property
+    def commits(self) -> int:
+        """How many transactions were committed since the file was opened."""
+        return self._writer.commits
+
+    async def write(self, work: Callable[[sqlite3.Connection], T], committed: Callable[[T], None] | None = None) -> T:
+        """Runs the work in a transaction; see Writer.write. Raises StoreUnavailable, and what the work raises."""
+        self._check_open()
+        return await self._writer.write(work, committed)
+
+    async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs the query on a read-only connection. Raises StoreUnavailable, and what the query raises."""
+        self._check_open()
+        return await self._readers.read(query)
+
+    async def close(self) -> None:
+        """Commits what waits, ends the threads, closes the connections and lets go of the lock, even if cancelled."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        # The readers go first: the last connection that leaves removes the write-ahead log.
+        self._readers.close()
+        self._writer.close()
+        self._lock.release()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("The data store is closed.")
+
+
+@asynccontextmanager
+async def open_database(path: Path, settings: Settings) -> AsyncIterator[Database]:
+    """Opens the file at the absolute path, or makes it. Raises ConfigError when it is not ours to open.
+
+    On leaving, all is committed, the threads have ended and no file is open.
+    """
+    lock, connection = await asyncio.to_thread(_open, path, settings)
+    writer = Writer(
+        partial(connect_writer, path, settings.busy_timeout_seconds),
+        settings.commit_interval_seconds,
+        settings.queued_writes,
+    )
+    readers = Readers(partial(connect, path, "mode=ro", settings.busy_timeout_seconds), settings.reader_threads)
+    writer.start(connection)
+    database = Database(writer, readers, lock)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def _open(path: Path, settings: Settings) -> tuple[ProcessLock, sqlite3.Connection]:
+    """The lock, and the writer's connection to a file of the current schema."""
+    with ExitStack() as undo:
+        try:
+            make_directories(path)
+            lock = ProcessLock.acquire(path)
+            undo.callback(lock.release)
+            make_file(path)
+            admit(path, settings.busy_timeout_seconds)
+            connection = connect_writer(path, settings.busy_timeout_seconds)
+            undo.callback(connection.close)
+            migrate(connection, settings.fresh_children)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what a crash left there, withdrawn text as well
+        except sqlite3.Error as error:
+            raise refusal(path, error) from error
+        except OSError as error:
+            raise ConfigError([f"{path} can't be opened: {error.strerror}"]) from error
+        undo.pop_all()
+    return lock, connection

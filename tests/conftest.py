@@ -1,0 +1,25 @@
+"""Fixtures of every test: the Ollama server, and the service over it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+import pytest
+
+from tests.harness import Served, serving
+from tests.ollama_server import OllamaServer
+
+Serve = Callable[..., AbstractAsyncContextManager[Served]]
+
+
+@pytest.fixture
+async def ollama() -> AsyncIterator[OllamaServer]:
+    """A wire-faithful Ollama server, which the service reaches through the real ChatOllama."""
+    async with OllamaServer() as server:
+        yield server
+
+
+@pytest.fixture
+def serve(ollama: OllamaServer) -> Serve:
+    """Serves stories of that Ollama server: `async with serve(linger_seconds=1) as served`."""
+    return partial(serving, model="ollama:llama3.2", ollama_base_url=ollama.base_url)

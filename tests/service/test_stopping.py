@@ -100,7 +100,7 @@ async def test_a_reader_who_comes_back_in_time_finds_the_run_alive(serve: Serve,
     async with serve(linger_seconds=3_600) as served, asyncio.timeout(WITHIN):
         run_id = await begin(served, ollama)
         async with served.client.watch(run_id) as stream:
-            await anext(aiter(stream))
+            await ollama.wait_stalled(1)
             ollama.release()
             assert (await stream.result()).success
 

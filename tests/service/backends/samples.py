@@ -1,0 +1,54 @@
+"""Runs, children and batches as the tests of the backends need them."""
+
+from collections.abc import Sequence
+
+from fabula.child.v1 import child_pb2
+from fabula.run.v1 import run_pb2
+from service.runtime.ports import Batch, Event, EventLog, RunRecord
+from service.runtime.run import RUNNING, timestamp
+
+CHILDREN = (
+    child_pb2.Child(child_id="1", nickname="Mia", age=6, interests=["dinosaurs"]),
+    child_pb2.Child(child_id="2", nickname="Noé", age=9),
+)
+
+
+def record(run_id: str, principal: str = "house", fingerprint: bytes = b"\x00mark", **fields: object) -> RunRecord:
+    """A running run; `create_time_ns` and the fields of Run may be given."""
+    create_time_ns = fields.pop("create_time_ns", 1)
+    assert isinstance(create_time_ns, int)
+    run = run_pb2.Run(run_id=run_id, workflow="story", state=RUNNING, child_id="1", story_id="tale")
+    run.create_time.CopyFrom(timestamp(create_time_ns))
+    for name, value in fields.items():
+        setattr(run, name, value)
+    return RunRecord(run, principal, fingerprint)
+
+
+def payload(run_id: str, sequence: int) -> bytes:
+    """Bytes that tell where they belong; their length varies and they hold every kind of byte."""
+    return f"{run_id}:{sequence}:".encode() + bytes(range(256))[: sequence * 37 % 256]
+
+
+async def extend(log: EventLog, run_id: str, *payloads: bytes, terminal: bool = False) -> int:
+    """Appends at the end, wherever that is; returns the last sequence."""
+    after = (await log.tails([run_id]))[run_id].last
+    await log.append(run_id, Batch(after, payloads, terminal))
+    return after + len(payloads)
+
+
+async def everything(log: EventLog, run_id: str, page: int = 100) -> Sequence[Event]:
+    """All events of a run, read in pages."""
+    events: list[Event] = []
+    while found := await log.read(run_id, len(events), page):
+        events.extend(found)
+    return events
+
+
+async def follow(log: EventLog, run_id: str, after: int = 0, page: int = 7) -> Sequence[Event]:
+    """What a live reader sees from `after` to the terminal event."""
+    events: list[Event] = []
+    while not (events and events[-1].terminal):
+        last = events[-1].sequence if events else after
+        await log.wait(run_id, last)
+        events.extend(await log.read(run_id, last, page))
+    return events

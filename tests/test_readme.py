@@ -1,0 +1,81 @@
+"""What README says is true: its commands run, and its table is the configuration."""
+
+import asyncio
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fabula.story.v1 import story_pb2
+from service.config import Config
+from tests.harness import Served, serving
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    command.replace("\\\n", " ")
+    for block in BLOCKS
+    for command in re.split(r"(?<!\\)\n", block)
+    if command.startswith("grpcurl")
+]
+
+
+def test_the_configuration_table_is_the_configuration() -> None:
+    rows = dict(re.findall(r"^\| `(FABULA_\w+)` \| ([^|]+?) \|", README, re.MULTILINE))
+    assert list(rows) == [f"FABULA_{name.upper()}" for name in Config.model_fields]
+    for name, field in Config.model_fields.items():
+        told = rows[f"FABULA_{name.upper()}"].strip("`")
+        default = field.default
+        if default is None:
+            assert told == "none"
+        elif default == "":
+            assert told == "SQLite in the data directory"
+        else:
+            assert told == str(default)
+
+
+def test_the_event_table_is_the_contract() -> None:
+    fields = [field.name for field in story_pb2.StoryEvent.DESCRIPTOR.oneofs_by_name["event"].fields]
+    section = README.split("## The events of a stream")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == fields
+
+
+def test_every_rpc_has_a_grpcurl_command() -> None:
+    rpcs = re.findall(r"fabula\.\w+\.v1\.\w+Service/\w+", "\n".join(COMMANDS))
+    declared = set()
+    for proto in (ROOT / "protos").rglob("*_service.proto"):
+        text = proto.read_text(encoding="utf-8")
+        package = re.findall(r"^package (\S+);", text, re.MULTILINE)[0]
+        service = re.findall(r"^service (\w+)", text, re.MULTILINE)[0]
+        declared |= {f"{package}.{service}/{name}" for name in re.findall(r"^  rpc (\w+)", text, re.MULTILINE)}
+    assert set(rpcs) == declared
+
+
+async def test_every_grpcurl_command_of_the_readme_does_what_it_says() -> None:
+    if shutil.which("grpcurl") is None:
+        assert "FABULA_REQUIRE_ALL" not in os.environ, "grpcurl is not installed"
+        pytest.skip("grpcurl is not installed")
+    async with serving(grpc_address="127.0.0.1:0") as served:
+        run_id = ""
+        for command in COMMANDS:
+            code, output = await run(served, command.replace("RUN_ID", run_id))
+            if "not implemented yet" in output:
+                assert (code, "NOT_IMPLEMENTED" in output) == (64 + 12, True), command
+            else:
+                assert code == 0, (command, output)
+            run_id = run_id or re.findall(r'"run_id": "(\w+)"', output)[0]
+
+
+async def run(served: Served, command: str) -> tuple[int, str]:
+    """Runs a command of the README against this server; returns its exit code and all that it printed."""
+    process = await asyncio.create_subprocess_shell(
+        command.replace("127.0.0.1:50051", served.address),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode()

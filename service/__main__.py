@@ -1,10 +1,11 @@
 """`python -m service`: serves until SIGTERM or SIGINT, then stops gracefully; a second signal stops at once."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -13,6 +14,7 @@ from service.errors import ConfigError, StoreUnavailable
 from service.logs import configure_logs
 
 _log = structlog.get_logger("fabula")
+_USUAL = Config.model_fields["grpc_address"].default
 
 
 def main() -> int:
@@ -24,13 +26,15 @@ def main() -> int:
     except (ConfigError, StoreUnavailable) as error:
         problems = error.problems if isinstance(error, ConfigError) else (error.message,)
         for problem in problems:
-            print(f"fabula: {problem}", file=sys.stderr)  # noqa: T201 -- for the person who starts it
+            _say(f"fabula: {problem}", sys.stderr)
         return 2
     return 0
 
 
 async def serve(config: Config) -> None:
     """Serves until it is told to stop."""
+    # Before LangChain loads: an environment set up for tracing would have it send every prompt and answer elsewhere.
+    os.environ["LANGSMITH_TRACING_V2"] = "false"
     # Opened here and not above: bad configuration is told at once, without waiting for LangGraph to load.
     from service.bootstrap import open_app  # noqa: PLC0415
 
@@ -44,7 +48,10 @@ async def serve(config: Config) -> None:
         loop.add_signal_handler(number, on_signal)
     async with open_app(config) as app:
         host = config.grpc_address.rpartition(":")[0]
-        _log.info("serving", address=f"{host}:{app.server.port}", port=app.server.port, model=app.model.name)
+        address = f"{host}:{app.server.port}"
+        _log.info("serving", address=address, port=app.server.port, model=app.model.name)
+        _say(f"Fabula tells stories on {address}, by {app.model.name}.")
+        _say(f"Ask for one in another terminal: make story{'' if address == _USUAL else f' ADDRESS={address}'}")
         await stop.wait()
         grace = config.shutdown_grace_seconds
         _log.info("stopping", grace_seconds=grace, active_runs=len(app.runner.active_runs))
@@ -52,6 +59,11 @@ async def serve(config: Config) -> None:
         if stop_now.is_set():
             await app.stop(0)
     _log.info("stopped")
+
+
+def _say(line: str, stream: TextIO = sys.stdout) -> None:
+    """For the person who starts it; what a program reads is in the log."""
+    print(line, file=stream, flush=True)
 
 
 async def _first(*works: Coroutine[Any, Any, object]) -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +89,9 @@ def standing(events: list[story_pb2.StoryEvent]) -> str:
 class ServerProcess:
     """`python -m service` in a process of its own, which can be killed. An async context manager."""
 
-    def __init__(self, data_dir: Path, **settings: Any) -> None:
+    def __init__(self, data_dir: Path, *, environment: Mapping[str, str] | None = None, **settings: Any) -> None:
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("FABULA_")}
+        self._environment |= environment or {}
         defaults = {"grpc_address": "127.0.0.1:0", "data_dir": data_dir, "model_seed": 7}
         for name, value in (defaults | settings).items():
             self._environment[f"FABULA_{name.upper()}"] = str(value)

@@ -1,7 +1,6 @@
 """`python -m service`: serves until SIGTERM or SIGINT, then stops gracefully; a second signal stops at once."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -33,8 +32,6 @@ def main() -> int:
 
 async def serve(config: Config) -> None:
     """Serves until it is told to stop."""
-    # Before LangChain loads: an environment set up for tracing would have it send every prompt and answer elsewhere.
-    os.environ["LANGSMITH_TRACING_V2"] = "false"
     # Opened here and not above: bad configuration is told at once, without waiting for LangGraph to load.
     from service.bootstrap import open_app  # noqa: PLC0415
 

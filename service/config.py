@@ -3,9 +3,10 @@
 import os
 import re
 from collections.abc import Mapping
+from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.errors import ConfigError
 
 _PREFIX = "FABULA_"
+_BASE_URL, _HOST = "FABULA_OLLAMA_BASE_URL", "OLLAMA_HOST"
 _OLLAMA_PORT = 11434
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
@@ -24,13 +26,18 @@ class Config(BaseSettings):
     """Every setting, named as in the environment without FABULA_ and in lower case. README's table describes them."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+        env_prefix=_PREFIX,
+        env_ignore_empty=True,  # as deployments leave out what they have a line for
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     model: str = "embedded:storyteller"
     ollama_base_url: str = Field(
         default=f"http://127.0.0.1:{_OLLAMA_PORT}",
-        validation_alias=AliasChoices("FABULA_OLLAMA_BASE_URL", "OLLAMA_HOST"),
+        validation_alias=AliasChoices(_BASE_URL, _HOST),
     )
     ollama_keep_alive: str = "5m"
     model_temperature: Annotated[float, Field(ge=0, le=2)] = 0.8
@@ -40,7 +47,7 @@ class Config(BaseSettings):
     model_connect_seconds: PositiveSeconds = 5
     model_idle_seconds: PositiveSeconds = 120
     model_connections: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    model_seed: int | None = None
+    model_seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
     embedded_tokens_per_second: Annotated[float, Field(ge=0, le=1_000_000)] = 40
 
     grpc_address: str = "127.0.0.1:50051"
@@ -63,21 +70,31 @@ class Config(BaseSettings):
     @field_validator("grpc_address")
     @classmethod
     def _check_address(cls, value: str) -> str:
-        if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", value) or int(value.rsplit(":", 1)[1]) > 65_535:
+        if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}", value) or int(value.rsplit(":", 1)[1]) > 65_535:
             raise ValueError("expected HOST:PORT, for example 127.0.0.1:50051 (port 0 takes a free one)")
         return value
 
     @field_validator("ollama_base_url")
     @classmethod
     def _normalise_base_url(cls, value: str) -> str:
-        # OLLAMA_HOST is the server's own variable too: it may lack the scheme or the port, or be the address to bind.
-        parts = urlsplit(value if "://" in value else f"http://{value}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("expected a URL, for example http://127.0.0.1:11434")
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(parts.hostname, parts.hostname)  # noqa: S104
-        port = parts.port or (_OLLAMA_PORT if "://" not in value else {"http": 80, "https": 443}[parts.scheme])
+        # OLLAMA_HOST is the server's own variable too: it may lack scheme, host or port, or be the address to bind.
+        bare = "://" not in value
+        parts = _split_url(f"http://{_completed(value.strip())}" if bare else value.strip())
+        host = str(parts.hostname)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+        port = parts.port or (_OLLAMA_PORT if bare else {"http": 80, "https": 443}[parts.scheme])
         credentials = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
         return f"{parts.scheme}://{credentials}{f'[{host}]' if ':' in host else host}:{port}{parts.path.rstrip('/')}"
+
+    @field_validator("ollama_keep_alive")
+    @classmethod
+    def _check_keep_alive(cls, value: str) -> str:
+        # Ollama takes a bare number in a text for a fault: it wants the unit.
+        if re.fullmatch(r"-?[0-9]{1,9}", value):
+            return f"{value}s"
+        if not re.fullmatch(r"-?([0-9]{1,9}(\.[0-9]{1,9})?(h|m|s|ms))+", value):
+            raise ValueError("expected a time as 5m or 1h30m, or seconds; negative is for ever, 0 not at all")
+        return value
 
     @property
     def default_database_url(self) -> str:
@@ -91,7 +108,7 @@ def load_config() -> Config:
     try:
         config = Config()
     except ValidationError as error:
-        problems += [_problem(each["loc"], each["msg"]) for each in error.errors(include_input=False)]
+        problems += [_problem(str(each["loc"][0]), each["msg"]) for each in error.errors(include_input=False)]
     if problems:
         raise ConfigError(problems)
     return config
@@ -100,11 +117,33 @@ def load_config() -> Config:
 def _unknown_names(environment: Mapping[str, str]) -> list[str]:
     # A setting that nothing reads must not look as if it were in force: think of a guard model.
     known = {_PREFIX + name.upper() for name in Config.model_fields}
-    unknown = sorted(name for name in environment if name.startswith(_PREFIX) and name not in known)
+    unknown = sorted(name for name in environment if name.upper().startswith(_PREFIX) and name.upper() not in known)
     return [f"{name} is not a setting of this version; README lists those that are" for name in unknown]
 
 
-def _problem(location: tuple[int | str, ...], message: str) -> str:
-    name = str(location[0])
-    variable = name if name in ("OLLAMA_HOST",) or name.startswith(_PREFIX) else _PREFIX + name.upper()
+def _problem(name: str, message: str) -> str:
+    variable = name if name.startswith(_PREFIX) else _PREFIX + name.upper()
+    if variable == _BASE_URL and not os.environ.get(_BASE_URL):
+        variable = _HOST
     return f"{variable}: {message.removeprefix('Value error, ')}"
+
+
+def _completed(address: str) -> str:
+    if address.startswith(":") and not address.startswith("::"):
+        return f"127.0.0.1{address}"
+    try:
+        return f"[{IPv6Address(address)}]"
+    except AddressValueError:
+        return address
+
+
+def _split_url(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    # In words of our own: urlsplit's quote what it can't read, and that may be a password.
+    if not usable or parts.query or parts.fragment or re.search(r"\s", url):
+        raise ValueError("expected a URL, for example http://127.0.0.1:11434")
+    return parts

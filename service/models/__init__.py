@@ -6,13 +6,19 @@ from service.config import Config
 from service.errors import ConfigError
 from service.runtime.model import LanguageModel
 
+_NO_OLLAMA = (
+    "FABULA_MODEL: Ollama's library can't be loaded in this environment: is OLLAMA_HOST, where set, an address, "
+    "and do HTTP_PROXY and ALL_PROXY, where set, hold http:// URLs? A SOCKS proxy needs the package socksio."
+)
+
 
 def open_model(config: Config) -> AbstractAsyncContextManager[LanguageModel]:
     """The model that FABULA_MODEL names, built once; leaving the context closes its connections.
 
     Raises ConfigError when the name is malformed, or its provider unknown or not installed.
     """
-    provider, _, name = config.model.partition(":")
+    provider, _, name = (part.strip() for part in config.model.partition(":"))
+    provider = provider.lower()
     if not provider or not name:
         raise ConfigError(
             ["FABULA_MODEL: expected <provider>:<name>, for example embedded:storyteller or ollama:llama3.1"]
@@ -22,7 +28,11 @@ def open_model(config: Config) -> AbstractAsyncContextManager[LanguageModel]:
 
         return open_embedded(config, name)
     if provider == "ollama":
-        from service.models.ollama import open_ollama  # noqa: PLC0415
+        try:
+            from service.models.ollama import open_ollama  # noqa: PLC0415
+        except Exception as error:
+            # Its library makes a client of its own while it is imported, for OLLAMA_HOST and the environment's proxies.
+            raise ConfigError([_NO_OLLAMA]) from error
 
         return open_ollama(config, name)
     from service.models.other import open_other  # noqa: PLC0415

@@ -1,5 +1,6 @@
 """A LangChain chat model as the runtime's LanguageModel: raw JSON text out, typed errors only."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, cast
@@ -24,8 +25,10 @@ _FINISH_KEYS = ("done_reason", "finish_reason", "stop_reason")
 class ChatModel:
     """Asks a LangChain chat model for a JSON object and streams its text as it is written."""
 
-    def __init__(self, name: str, chat: BaseChatModel, translate: Translate) -> None:
+    def __init__(self, name: str, chat: BaseChatModel, translate: Translate, idle_seconds: float | None = None) -> None:
+        """`idle_seconds` bounds the silence of a model whose own client may not: it becomes a TimeoutError."""
         self.name = name
+        self._idle_seconds = idle_seconds
         self._chat = chat
         self._translate = translate
         self._bound: list[tuple[Schema, Runnable[Any, BaseMessage]]] = []
@@ -35,14 +38,17 @@ class ChatModel:
         finish = ""
         messages = [SystemMessage(prompt.system), HumanMessage(prompt.user)]
         try:
-            async with aclosing(_generator(self._structured(schema).astream(messages))) as chunks:
+            answer = _generator(self._structured(schema).astream(messages))
+            async with aclosing(answer), aclosing(self._watched(answer)) as chunks:
                 async for chunk in chunks:
                     finish = _finish_reason(chunk) or finish
-                    text = chunk.text if isinstance(chunk.text, str) else chunk.text()
-                    if text:
+                    if text := str(chunk.text):  # LangChain's own kind of str
                         yield TextChunk(text)
         except Exception as error:
-            raise self._typed(error) from error
+            typed = self._typed(error)
+            if typed is None:
+                raise
+            raise typed from error
         if not finish:
             raise ModelUnavailable("The model broke off before the end of its answer. Ask again.")
         if finish in _TRUNCATED:
@@ -58,19 +64,30 @@ class ChatModel:
         self._bound.append((schema, model))
         return model
 
-    def _typed(self, error: Exception) -> Exception:
-        if isinstance(error, FabulaError):
-            return error
-        typed = self._translate(error)
-        if typed is None:
-            return error
-        # The type alone: a provider's message may quote the prompt.
-        _log.warning("model_failed", model=self.name, error=type(error).__name__, reason=type(typed).__name__)
+    def _watched(self, answer: AsyncGenerator[BaseMessageChunk, None]) -> AsyncGenerator[BaseMessageChunk, None]:
+        return answer if self._idle_seconds is None else _within(self._idle_seconds, answer)
+
+    def _typed(self, error: Exception) -> FabulaError | None:
+        typed = None if isinstance(error, FabulaError) else self._translate(error)
+        if typed is not None:
+            # The type alone: a provider's message may quote the prompt.
+            _log.warning("model_failed", model=self.name, error=type(error).__name__, reason=type(typed).__name__)
         return typed
 
 
 def _generator(chunks: AsyncIterator[BaseMessage]) -> AsyncGenerator[BaseMessageChunk, None]:
     return cast("AsyncGenerator[BaseMessageChunk, None]", chunks)
+
+
+async def _within(
+    seconds: float, chunks: AsyncGenerator[BaseMessageChunk, None]
+) -> AsyncGenerator[BaseMessageChunk, None]:
+    while True:
+        async with asyncio.timeout(seconds):
+            chunk = await anext(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
 
 
 def _finish_reason(chunk: BaseMessage) -> str:

@@ -10,29 +10,43 @@ from urllib.parse import urlsplit
 import httpx
 from langchain_ollama import ChatOllama
 from ollama import ResponseError
+from pydantic import ValidationError
 
 from service.config import Config
-from service.errors import FabulaError, ModelNotFound, ModelOutputInvalid, ModelTimeout, ModelUnavailable
+from service.errors import ConfigError, FabulaError, ModelNotFound, ModelOutputInvalid, ModelTimeout, ModelUnavailable
 from service.models.chat import ChatModel
 
-_NOT_FOUND = 404
+_BAD_REQUEST, _NOT_FOUND = 400, 404
+_NO_CLIENT = (
+    "FABULA_OLLAMA_BASE_URL: no client can be made for it: is its host name a name, and do HTTP_PROXY and ALL_PROXY, "
+    "where they are set, hold http:// URLs?"
+)
+_NOT_OLLAMA = "The model server does not answer in the JSON lines of Ollama."
+_BROKEN_OFF = "The model broke off before the end of its answer. Ask again."
 _UNREACHABLE = "The model server can't be reached. Is it running, and is its address right?"
 
 
 @asynccontextmanager
 async def open_ollama(config: Config, name: str) -> AsyncIterator[ChatModel]:
-    """Yields the model `name`. The server is first spoken to when a story is asked for."""
-    chat = ChatOllama(
-        model=name,
-        base_url=config.ollama_base_url,
-        temperature=config.model_temperature,
-        num_predict=config.model_max_tokens,
-        num_ctx=config.model_context_tokens,
-        keep_alive=config.ollama_keep_alive,
-        reasoning={"off": False, "on": True}.get(config.model_reasoning, config.model_reasoning),
-        seed=config.model_seed,
-        async_client_kwargs=_http_options(config),
-    )
+    """Yields the model `name`. The server is first spoken to when a story is asked for.
+
+    Raises ConfigError when no client can be made for the server's address.
+    """
+    try:
+        chat = ChatOllama(
+            model=name,
+            base_url=config.ollama_base_url,
+            temperature=config.model_temperature,
+            num_predict=config.model_max_tokens,
+            num_ctx=config.model_context_tokens,
+            keep_alive=config.ollama_keep_alive,
+            reasoning={"off": False, "on": True}.get(config.model_reasoning, config.model_reasoning),
+            seed=config.model_seed,
+            # Not for the asynchronous client alone: making the other reads the proxies of the environment too.
+            client_kwargs=_http_options(config),
+        )
+    except (httpx.InvalidURL, ImportError, ValueError) as error:
+        raise ConfigError([_NO_CLIENT]) from error
 
     def translate(error: Exception) -> FabulaError | None:
         return _translate(error, name)
@@ -76,13 +90,19 @@ _FAILURES: tuple[tuple[type[Exception], type[FabulaError], str], ...] = (
     (ConnectionError, ModelUnavailable, _UNREACHABLE),
     (httpx.HTTPError, ModelUnavailable, "The connection to the model server broke off. Ask again."),
     (ResponseError, ModelUnavailable, "The model server failed while it answered. Ask again."),
-    (json.JSONDecodeError, ModelOutputInvalid, "The model server does not answer in the JSON lines of Ollama."),
-    (UnicodeDecodeError, ModelOutputInvalid, "The model server does not answer in UTF-8."),
+    (json.JSONDecodeError, ModelOutputInvalid, _NOT_OLLAMA),
+    (ValidationError, ModelOutputInvalid, _NOT_OLLAMA),
+    (AttributeError, ModelOutputInvalid, _NOT_OLLAMA),  # the client's, for a line that holds no object
+    (ValueError, ModelUnavailable, _BROKEN_OFF),  # LangChain's, for an answer without any text
 )
 """First match counts."""
 
 
 def _translate(error: Exception, name: str) -> FabulaError | None:
     if isinstance(error, ResponseError) and error.status_code == _NOT_FOUND:
-        return ModelNotFound(f"The model server does not have the model {name!r}: run `ollama pull {name}` there.")
+        if "model" in str(error.error):
+            return ModelNotFound(f"The model server does not have the model {name!r}: run `ollama pull {name}` there.")
+        return ModelUnavailable("No Ollama answers there: is the path of FABULA_OLLAMA_BASE_URL right?")
+    if isinstance(error, ResponseError) and error.status_code == _BAD_REQUEST and "thinking" in str(error.error):
+        return ModelUnavailable(f"The model {name!r} can't think: set FABULA_MODEL_REASONING=off.")
     return next((ours(message) for theirs, ours, message in _FAILURES if isinstance(error, theirs)), None)

@@ -1,34 +1,67 @@
 """Any other provider that LangChain's init_chat_model knows, when its package is installed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
+import structlog
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
+from pydantic import ValidationError
 
 from service.config import Config
 from service.errors import ConfigError, FabulaError, ModelTimeout, ModelUnavailable
 from service.models.chat import ChatModel
 
+_log = structlog.get_logger("fabula.models")
+
 
 @asynccontextmanager
 async def open_other(config: Config, provider: str, name: str) -> AsyncIterator[ChatModel]:
     """Yields the provider's model. Raises ConfigError when the provider is unknown or its package is missing."""
+    options = {
+        "temperature": config.model_temperature,
+        "max_tokens": config.model_max_tokens,
+        "timeout": config.model_idle_seconds,
+    }
     try:
-        chat = init_chat_model(
-            name,
-            model_provider=provider,
-            temperature=config.model_temperature,
-            max_tokens=config.model_max_tokens,
-            timeout=config.model_idle_seconds,
-        )
+        chat = _open(provider, name, options)
     except ImportError as error:
-        raise ConfigError([f"FABULA_MODEL: {provider!r} needs a package that is not installed: {error}"]) from error
-    except ValueError as error:
-        # Not only an unknown provider: most say so, too, when their API key is missing.
-        raise ConfigError([f"FABULA_MODEL: {config.model!r} can't be opened: {error}"]) from error
+        problem = f"FABULA_MODEL: {provider!r} needs a package that is not installed: {_line(error)}"
+        raise ConfigError([problem]) from error
+    except Exception as error:
+        # Not only an unknown provider: most say so, too, when their API key is missing, each by an error of its own.
+        raise ConfigError([f"FABULA_MODEL: {config.model!r} can't be opened: {_line(error)}"]) from error
+    # A provider may have no bound on silence, or one that it does not keep between the pieces of an answer.
+    yield ChatModel(config.model, chat, _translate, idle_seconds=config.model_idle_seconds)
+
+
+def _open(provider: str, name: str, options: Mapping[str, Any]) -> BaseChatModel:
+    """The model, without those options that its provider does not know."""
+    try:
+        chat = init_chat_model(name, model_provider=provider, **options)
+    except (TypeError, ValidationError) as error:
+        refused = _refused(error, options)
+        if not refused:
+            raise
+        _log.warning("model_options_refused", provider=provider, options=sorted(refused))
+        return _open(provider, name, {key: value for key, value in options.items() if key not in refused})
     assert isinstance(chat, BaseChatModel)  # noqa: S101 -- a fixed model, not a configurable one
-    yield ChatModel(config.model, chat, _translate)
+    return chat
+
+
+def _refused(error: TypeError | ValidationError, options: Mapping[str, Any]) -> set[str]:
+    if isinstance(error, ValidationError):
+        extra = {str(each["loc"][0]) for each in error.errors() if each["type"] == "extra_forbidden"}
+        return extra & options.keys()
+    return {key for key in options if f"unexpected keyword argument '{key}'" in str(error)}
+
+
+def _line(error: Exception) -> str:
+    """The error's text in one line; without the input that pydantic quotes, which may be an API key."""
+    if isinstance(error, ValidationError):
+        return "; ".join(": ".join((*map(str, each["loc"]), each["msg"])) for each in error.errors(include_input=False))
+    return " ".join(str(error).split())
 
 
 def _translate(error: Exception) -> FabulaError | None:

@@ -31,7 +31,7 @@ class RpcServer(AbstractAsyncContextManager["RpcServer"]):
     def __init__(self, address: str, services: Sequence[Service], keepalive_seconds: float, timeout: float) -> None:
         self._address = address
         self._services = services
-        self._server = grpc.aio.server(interceptors=[Edge()], options=_options(keepalive_seconds, timeout))
+        self._server = grpc.aio.server(interceptors=[Edge()], options=server_options(keepalive_seconds, timeout))
         self._health = health.aio.HealthServicer()
         self.port = 0
 
@@ -63,7 +63,8 @@ class RpcServer(AbstractAsyncContextManager["RpcServer"]):
         await self._server.stop(grace_seconds)
 
 
-def _options(keepalive_seconds: float, timeout_seconds: float) -> list[tuple[str, Any]]:
+def server_options(keepalive_seconds: float, timeout_seconds: float) -> list[tuple[str, Any]]:
+    """The channel arguments of the server."""
     keepalive, timeout = int(keepalive_seconds * 1000), int(timeout_seconds * 1000)
     return [
         ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),

@@ -1,12 +1,19 @@
 """Request bytes to a valid message: the constraints are those written in the protos."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import protovalidate
 from google.protobuf.message import DecodeError, Message
 
 from service.errors import InvalidRequest, MalformedRequest
+
+MAX_NAMED = 20
+"""Violations that an answer names at the most: more would not fit into the trailing metadata that clients take."""
+
+_MAX_THOROUGH_BYTES = 16 * 1024
+"""Up to here every violation is looked for, beyond only the first: a million of them would take half a minute."""
 
 
 def parse(deserializer: Callable[[bytes], Message], data: bytes) -> Message:
@@ -18,23 +25,20 @@ def parse(deserializer: Callable[[bytes], Message], data: bytes) -> Message:
         raise MalformedRequest(
             "The request bytes are not the message that this RPC takes: check its type, and that every string is UTF-8."
         ) from None
-    if violations := list(_violations(message)):
+    if violations := list(islice(_violations(message, fail_fast=len(data) > _MAX_THOROUGH_BYTES), MAX_NAMED)):
         raise InvalidRequest(violations)
     return message
 
 
-def _violations(message: Message) -> Iterator[tuple[str, str]]:
-    for violation in protovalidate.collect_violations(message):
-        found = violation.proto
-        # A rule on the whole message is named after the field that it asks for: "theme.required".
-        yield _path(found) or found.rule_id.partition(".")[0], found.message
+def _violations(message: Message, *, fail_fast: bool) -> Iterator[tuple[str, str]]:
+    for violation in protovalidate.collect_violations(message, fail_fast=fail_fast):
+        yield ".".join(_path(violation.proto)), violation.proto.message
 
 
-def _path(violation: Any) -> str:
-    if violation.field is None:
-        return ""
-    names = []
-    for element in violation.field.elements:
+def _path(violation: Any) -> Iterator[str]:
+    for element in violation.field.elements if violation.field is not None else ():
         index = element.subscript
-        names.append(f"{element.field_name}[{index.value}]" if index is not None else element.field_name)
-    return ".".join(names)
+        yield f"{element.field_name}[{index.value}]" if index is not None else element.field_name
+    if violation.rule is None:
+        # A rule on the whole message is named after the field that it asks for: "theme.required".
+        yield violation.rule_id.partition(".")[0]

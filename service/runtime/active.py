@@ -14,7 +14,8 @@ class ActiveRun:
     """Counts watchers and arms the linger timer while there is none.
 
     `linger_seconds` is how long the run goes on unwatched; 0 stops it at once. `ended` is set once the terminal event
-    and the end state are committed; `unsettled` while that can't be done because the store is unavailable.
+    and the end state are committed; `unsettled` while that can't be done because the store is unavailable. `stopping`
+    is set once the run is to stop.
     """
 
     def __init__(self, run: run_pb2.Run, principal: str, job: asyncio.Task[Message], linger_seconds: float) -> None:
@@ -22,6 +23,7 @@ class ActiveRun:
         self.principal = principal
         self.job = job
         self.cause: FabulaError | None = None
+        self.stopping = asyncio.Event()
         self.ended = asyncio.Event()
         self.unsettled = False
         self._linger_seconds = linger_seconds
@@ -50,6 +52,7 @@ class ActiveRun:
         """Cancels the job; `cause` becomes the terminal error. The first cause stands."""
         if self.cause is None and not self.job.done():
             self.cause = cause
+            self.stopping.set()
             self.job.cancel()
 
     def _arm(self) -> None:

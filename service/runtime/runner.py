@@ -1,7 +1,9 @@
 """Starts runs, looks after those under way, and hands out subscriptions to any of them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -11,6 +13,7 @@ from fabula.run.v1 import run_pb2
 from service.errors import (
     CursorOutOfRange,
     FabulaError,
+    NotImplementedYet,
     RequestIdReused,
     RunCancelled,
     RunInterrupted,
@@ -47,9 +50,10 @@ class Runner:
         self._limits = limits
         self._active: dict[str, ActiveRun] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._starting = 0
+        self._starting: Counter[tuple[str, str]] = Counter()
         self._streams = 0
         self._draining = False
+        self._interrupting = False
 
     @property
     def active_runs(self) -> Mapping[str, ActiveRun]:
@@ -115,21 +119,31 @@ class Runner:
             active.stop(RunCancelled(CANCELLED))
             await active.ended.wait()
         elif record.run.state not in END_STATES:
-            codec = self._codecs[record.run.workflow]
+            codec = self._codecs.get(record.run.workflow)
+            if codec is None:
+                raise NotImplementedYet("The workflow of this run is not one of this version of the service.")
             await conclude(self._log, self._store, codec, record.run, to_run_error(RunCancelled(CANCELLED), run_id))
         return await self.get_run(principal, run_id)
 
     async def drain(self, grace_seconds: float) -> None:
         """Takes no new run, gives those under way the grace to end, interrupts the rest, and waits for their ends."""
         self._draining = True
-        if self._tasks and grace_seconds > 0:
-            await asyncio.wait(self._tasks, timeout=grace_seconds)
+        if grace_seconds > 0:
+            await self._idle(grace_seconds)
+        self._interrupting = True
         for active in self._active.values():
             active.stop(RunInterrupted(INTERRUPTED))
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self._limits.settle_seconds)
+        await self._idle(self._limits.settle_seconds)
         for task in self._tasks:
             task.cancel()
+        await self._idle(self._limits.cancel_seconds)
+
+    async def _idle(self, seconds: float) -> None:
+        """Returns once nothing is under way, after `seconds` at the latest. A start under way may bring a run yet."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
 
     async def _recover(self, record: RunRecord) -> None:
         codec = self._codecs.get(record.run.workflow)
@@ -143,20 +157,22 @@ class Runner:
     async def _start(self, spec: RunSpec) -> Subscription:
         if self._draining:
             raise ShuttingDown("The service is stopping. Ask again in a moment.")
-        self._check_room(spec)
+        record = new_record(spec)
+        # Calls that race with one request_id are one start.
+        key = (spec.principal, spec.request_id or record.run.run_id)
+        self._check_room(key)
         self._take_stream()
-        self._starting += 1
+        self._starting[key] += 1
         try:
-            run = await self._find_or_launch(spec)
+            run = await self._find_or_launch(spec, record)
         except BaseException:
             self._streams -= 1
             raise
         finally:
-            self._starting -= 1
+            self._starting -= Counter([key])
         return self._subscription(run, 0)
 
-    async def _find_or_launch(self, spec: RunSpec) -> run_pb2.Run:
-        record = new_record(spec)
+    async def _find_or_launch(self, spec: RunSpec, record: RunRecord) -> run_pb2.Run:
         stored = await self._store.create_run(record)
         if stored.run.run_id == record.run.run_id:
             self._launch(record.run, spec)
@@ -175,14 +191,16 @@ class Runner:
         own = self._limits.run_seconds
         seconds = own if spec.deadline_seconds is None else min(own, spec.deadline_seconds)
         supervisor = Supervisor(self._log, self._store, spec.codec, active, writer)
-        self._own(supervisor.supervise(seconds)).add_done_callback(lambda _: self._active.pop(run.run_id))
+        supervision = self._own(supervisor.supervise(seconds, self._limits.cancel_seconds))
+        supervision.add_done_callback(lambda _: self._active.pop(run.run_id))
+        if self._interrupting:
+            active.stop(RunInterrupted(INTERRUPTED))
         _log.info("run_started", run_id=run.run_id, workflow=run.workflow, model=run.model)
 
-    def _check_room(self, spec: RunSpec) -> None:
-        if len(self._active) + self._starting < self._limits.max_runs:
+    def _check_room(self, key: tuple[str, str]) -> None:
+        if len(self._active) + len(self._starting) < self._limits.max_runs or key in self._starting:
             return
-        asked = (spec.principal, spec.request_id)
-        if spec.request_id and any((a.principal, a.run.request_id) == asked for a in self._active.values()):
+        if any((active.principal, active.run.request_id) == key for active in self._active.values()):
             return
         raise TooManyRuns(f"{self._limits.max_runs} runs are under way, all that the service takes on. Ask later.")
 

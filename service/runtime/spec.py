@@ -12,14 +12,16 @@ from service.runtime.run import RUNNING, new_run_id, timestamp
 class Limits:
     """What one process takes on.
 
-    `run_seconds` bounds a run's wall time, `linger_seconds` its time unwatched, `settle_seconds` how long a stopping
-    process tries to commit the ends of its runs.
+    `run_seconds` bounds a run's wall time, `linger_seconds` its time unwatched. `cancel_seconds` is how long a
+    cancelled job may take to stop before its run is ended without it, and `settle_seconds` how long a stopping process
+    tries to commit the ends of its runs.
     """
 
     max_runs: int = 200
     max_streams: int = 100
     run_seconds: float = 300
     linger_seconds: float = 60
+    cancel_seconds: float = 2
     settle_seconds: float = 5
 
 

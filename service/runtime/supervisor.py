@@ -13,9 +13,6 @@ from service.runtime.ending import conclude
 from service.runtime.ports import Codec, EventLog, LogConflictError, Store
 from service.runtime.writer import RunWriter
 
-CANCEL_SECONDS = 5.0
-"""How long a cancelled job may take to stop before the run is ended without it."""
-
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.1, 5.0
 """The pauses between attempts to store a run's end while the store is unavailable: doubling from first to last."""
 
@@ -31,11 +28,11 @@ class Supervisor:
         self._writer = writer
         self._facts = structlog.get_logger("fabula.runtime").bind(run_id=active.run.run_id)
 
-    async def supervise(self, seconds: float) -> None:
-        """Runs until the run has ended; `seconds` bounds the job."""
+    async def supervise(self, seconds: float, cancel_seconds: float) -> None:
+        """Runs until the run has ended; `seconds` bounds the job, `cancel_seconds` its stopping."""
         started = asyncio.get_running_loop().time()
         try:
-            body = await self._outcome(seconds)
+            body = await self._outcome(seconds, cancel_seconds)
             await self._settle(body)
         finally:
             self._active.job.cancel()
@@ -49,18 +46,33 @@ class Supervisor:
             seconds=round(asyncio.get_running_loop().time() - started, 3),
         )
 
-    async def _outcome(self, seconds: float) -> Message:
+    async def _outcome(self, seconds: float, cancel_seconds: float) -> Message:
         job = self._active.job
-        await asyncio.wait({job}, timeout=seconds)
+        await self._job_or_stop(seconds)
         if not job.done():
             self._active.stop(RunDeadlineExceeded(f"The run took longer than the {seconds:g} s that it may take."))
-            await asyncio.wait({job}, timeout=CANCEL_SECONDS)
+            await asyncio.wait({job}, timeout=cancel_seconds)
         if not job.done() or job.cancelled():
             return self._run_error(self._active.cause or self._fault(None))
         error = job.exception()
         if error is None:
-            return job.result()
+            return await self._told(job.result())
         return self._run_error(self._active.cause or self._failure(error))
+
+    async def _job_or_stop(self, seconds: float) -> None:
+        stopping = asyncio.create_task(self._active.stopping.wait())
+        try:
+            await asyncio.wait({self._active.job, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+
+    async def _told(self, body: Message) -> Message:
+        """The job's body, unless what it emitted last is not committed: a log with a hole is no success."""
+        try:
+            await self._writer.flush()
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the run must have its end
+            return self._run_error(self._active.cause or self._failure(error))
+        return body
 
     def _run_error(self, error: FabulaError) -> run_pb2.RunError:
         return to_run_error(error, self._active.run.run_id)
@@ -81,7 +93,10 @@ class Supervisor:
                 self._active.run = await conclude(
                     self._event_log, self._store, self._codec, self._active.run, body, writer
                 )
-            except (StoreUnavailable, LogConflictError) as error:
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the run must have its end
+                if not isinstance(error, StoreUnavailable | LogConflictError):
+                    # A body that can't be encoded, say: it would fail again.
+                    body = self._run_error(self._fault(error))
                 # Whether the append took place is unknown: from here on the log itself tells where the run stands.
                 writer = None
                 self._active.unsettled = True

@@ -1,18 +1,15 @@
 """The release gate: text goes in as the model writes it and comes out in screened units, or not at all.
 
-There is no way around it: whatever `release` says, a unit leaves after the screen has passed it together with all that
-was held. Once the screen finds something, nothing more of that revision leaves.
+There is no way around it: whatever `release` says, text leaves once it is clean and no phrase that begins in it could
+be completed by what follows. Once the screen finds something, nothing from there on leaves.
 """
 
-import re
+from collections import deque
 from dataclasses import dataclass
 
 from fabula.run.v1 import run_pb2
 from service.safety.screen import Screen
-from service.safety.sentences import SentenceSplitter
-
-_WORD = re.compile(r"\S+")
-_PARAGRAPH_END = re.compile(r"\S(?=[^\S\n]*\n[^\S\n]*\n\s*\S)")
+from service.safety.sentences import ParagraphSplitter, SentenceSplitter, Splitter
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +21,19 @@ class Released:
 
 
 class ReleaseGate:
-    """Base: what every mode has in common. One gate serves one revision of a text."""
+    """Base: unit by unit, as the splitter cuts. One gate serves one revision of a text.
 
-    def __init__(self, screen: Screen) -> None:
+    The last unit waits until the text has ended, so that there is always one to say so.
+    """
+
+    def __init__(self, screen: Screen, splitter: Splitter) -> None:
         self._screen = screen
+        self._splitter = splitter
+        self._held = ""
+        self._offset = 0  # of the held text, in the whole one; `_cut` and `_ends` count from there, too
+        self._cut = 0
+        self._ends: deque[int] = deque()
+        self._segment = 1
         self.blocked = False
 
     def feed(self, text: str) -> list[Released]:
@@ -43,32 +49,59 @@ class ReleaseGate:
         return []
 
     def _release(self, text: str, *, ended: bool) -> list[Released]:
-        raise NotImplementedError
+        self._take(text, ended=ended)
+        return self._let_go(self._whole(self._clean(ended=ended))) if self._ends else []
 
-    def _passes(self, text: str) -> bool:
-        self.blocked = self.blocked or bool(self._screen.find(text))
-        return not self.blocked
+    def _take(self, text: str, *, ended: bool) -> None:
+        self._held += text
+        units = self._splitter.feed(text)
+        if ended and (rest := self._splitter.finish()):
+            units.append(rest)
+        for unit in units:
+            self._cut += len(unit)
+            self._ends.append(self._cut)
+
+    def _clean(self, *, ended: bool) -> int:
+        """How much of the held text is settled, and clean."""
+        settled = len(self._held) if ended else self._screen.settled(self._held)
+        if settled == 0:
+            return 0
+        findings = self._screen.find(self._held, ended=ended)
+        self.blocked = bool(findings)
+        return min(settled, findings[0].start) if findings else settled
+
+    def _whole(self, clean: int) -> int:
+        """How much of the clean text is whole units."""
+        return max((end - self._offset for end in self._ends if end - self._offset <= clean), default=0)
+
+    def _let_go(self, size: int) -> list[Released]:
+        released, position = [], 0
+        while position < size:
+            end = min(self._ends[0] - self._offset, size) if self._ends else size
+            # A sentence that was cut for its length may have been cut where text has left before.
+            if end > position:
+                released.append(Released(self._held[position:end], self._segment))
+                position = end
+            if self._ends and self._ends[0] - self._offset <= position:
+                self._ends.popleft()
+                self._segment += 1
+        self._held = self._held[size:]
+        self._offset += size
+        return released
 
 
 class SentenceGate(ReleaseGate):
     """Sentence by sentence."""
 
     def __init__(self, screen: Screen) -> None:
-        super().__init__(screen)
-        self._splitter = SentenceSplitter()
-        self._segment = 0
+        super().__init__(screen, SentenceSplitter())
 
-    def _release(self, text: str, *, ended: bool) -> list[Released]:
-        units = self._splitter.feed(text)
-        if ended and (rest := self._splitter.finish()):
-            units.append(rest)
-        released = []
-        for unit in units:
-            if not self._passes(unit):
-                break
-            self._segment += 1
-            released.append(Released(unit, self._segment))
-        return released
+
+class ParagraphGate(ReleaseGate):
+    """Paragraph by paragraph; the blank line leads the second one."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(screen, ParagraphSplitter())
 
 
 class ChapterGate(SentenceGate):
@@ -76,84 +109,28 @@ class ChapterGate(SentenceGate):
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(screen)
-        self._held: list[Released] = []
+        self._waiting: list[Released] = []
 
     def _release(self, text: str, *, ended: bool) -> list[Released]:
-        self._held += super()._release(text, ended=ended)
+        self._waiting += super()._release(text, ended=ended)
         return []
 
     def approve(self) -> list[Released]:
-        held, self._held = self._held, []
-        return [] if self.blocked else held
+        waiting, self._waiting = self._waiting, []
+        return [] if self.blocked else waiting
 
 
-class ParagraphGate(ReleaseGate):
-    """Paragraph by paragraph; the blank line leads the second one."""
-
-    def __init__(self, screen: Screen) -> None:
-        super().__init__(screen)
-        self._text = ""
-        self._segment = 0
+class TokenGate(SentenceGate):
+    """At once, but for the last words, which could still become a blocked phrase; no piece is of two sentences."""
 
     def _release(self, text: str, *, ended: bool) -> list[Released]:
-        self._text += text
-        released = []
-        while not self.blocked and (match := _PARAGRAPH_END.search(self._text)):
-            released += self._unit(match.end())
-        if ended and self._text and not self.blocked:
-            released += self._unit(len(self._text))
-        return released
-
-    def _unit(self, end: int) -> list[Released]:
-        unit, self._text = self._text[:end], self._text[end:]
-        if not self._passes(unit):
-            return []
-        self._segment += 1
-        return [Released(unit, self._segment)]
+        self._take(text, ended=ended)
+        clean = self._clean(ended=ended)
+        # White space leads what follows, of which it is not yet known whether it is a new sentence.
+        return self._let_go(clean if ended else len(self._held[:clean].rstrip()))
 
 
-class TokenGate(ReleaseGate):
-    """At once, but for the last words: as many as the longest blocked phrase has, which they could still become."""
-
-    def __init__(self, screen: Screen) -> None:
-        super().__init__(screen)
-        self._held = ""
-        self._splitter = SentenceSplitter()
-        self._sentence_ends: list[int] = []
-        self._offset = 0
-        self._segment = 1
-        self._seen = 0
-
-    def _release(self, text: str, *, ended: bool) -> list[Released]:
-        self._held += text
-        for sentence in self._splitter.feed(text):
-            self._seen += len(sentence)
-            self._sentence_ends.append(self._seen)
-        free = len(self._held) if ended else self._free()
-        if free == 0 or not self._passes(self._held):
-            return []
-        unit, self._held = self._held[:free], self._held[free:]
-        return self._by_segment(unit)
-
-    def _free(self) -> int:
-        starts = [match.start() for match in _WORD.finditer(self._held)]
-        return starts[-self._screen.longest_words] if len(starts) >= self._screen.longest_words else 0
-
-    def _by_segment(self, unit: str) -> list[Released]:
-        released = []
-        while unit:
-            end = self._sentence_ends[0] - self._offset if self._sentence_ends else len(unit)
-            part, unit = unit[:end], unit[end:]
-            if part:
-                released.append(Released(part, self._segment))
-                self._offset += len(part)
-            if self._sentence_ends and self._offset == self._sentence_ends[0]:
-                self._sentence_ends.pop(0)
-                self._segment += 1
-        return released
-
-
-_GATES: dict[int, type[ReleaseGate]] = {
+_GATES: dict[int, type[SentenceGate] | type[ParagraphGate]] = {
     run_pb2.RELEASE_UNSPECIFIED: SentenceGate,
     run_pb2.RELEASE_SENTENCE: SentenceGate,
     run_pb2.RELEASE_PARAGRAPH: ParagraphGate,

@@ -6,13 +6,17 @@ escape and between the halves of a surrogate pair too. At the end the whole answ
 
 import json
 import re
+from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from service.errors import ModelOutputInvalid, ModelOutputTruncated
 
 MAX_CHARACTERS = 4_000_000
 """Answers longer than this are refused."""
+
+_MAX_HEAD = 4_000  # characters before the story's text; when it is not found in these it is given at the end
 
 _TEXT_FIELD = "story_content"
 _START = re.compile(rf'\A[^{{]*\{{\s*"{_TEXT_FIELD}"\s*:\s*"')
@@ -27,10 +31,10 @@ _REPLACEMENT = "\ufffd"
 class Draft(BaseModel):
     """A chapter as the model answered it."""
 
-    story_content: str = Field(min_length=1)
+    story_content: str = Field(pattern=r"\S")
     title: str = Field(default="", max_length=300)
     choice_question: str = Field(default="", max_length=500)
-    choices: list[str] = Field(default_factory=list, max_length=10)
+    choices: list[Annotated[str, Field(max_length=200)]] = Field(default_factory=list, max_length=10)
     educational_elements: list[str] = Field(default_factory=list, max_length=10)
 
 
@@ -54,8 +58,10 @@ class DraftDecoder:
         if self._size > MAX_CHARACTERS:
             raise ModelOutputInvalid(f"The model's answer is longer than {MAX_CHARACTERS} characters.")
         if self._head is not None:
+            if len(self._head) > _MAX_HEAD:
+                return ""
             self._head += chunk
-            match = _START.match(self._head)
+            match = _START.match(self._head, 0, _MAX_HEAD)
             if match is None:
                 return ""
             chunk, self._head = self._head[match.end() :], None
@@ -71,15 +77,15 @@ class DraftDecoder:
         """
         raw = "".join(self._raw)
         try:
-            value, _ = json.JSONDecoder(strict=False).raw_decode(raw, max(raw.find("{"), 0))
+            value, _ = _JSON.raw_decode(raw, max(raw.find("{"), 0))
             draft = Draft.model_validate(_clean(value))
-        except (json.JSONDecodeError, ValidationError, RecursionError):
+        except (ValueError, RecursionError):
             if truncated:
                 raise ModelOutputTruncated("The model reached its token limit before the story's end.") from None
             raise ModelOutputInvalid("The model's answer is not the JSON object that was asked for.") from None
         given = "".join(self._given)
         if self._head is None and given != draft.story_content:
-            raise ModelOutputInvalid("The model's answer holds the story's text more than once.")
+            raise ModelOutputInvalid("The model's answer is not the text that it began with.")
         return draft.story_content[len(given) :], draft
 
 
@@ -121,6 +127,16 @@ def _escape(source: str, start: int) -> tuple[str, int]:
     if match is None:
         raise ModelOutputInvalid("The model's answer holds an escape that JSON does not know.")
     return json.loads(f'"{match[0]}"'), len(match[0])
+
+
+def _unique(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ModelOutputInvalid("The model's answer holds a key more than once.")
+    return value
+
+
+_JSON = json.JSONDecoder(strict=False, object_pairs_hook=_unique)
 
 
 def _scrub(text: str) -> str:

@@ -1,10 +1,12 @@
 """The plain review: the word screen over everything that a reader would see."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from fabula.story.v1 import story_pb2
-from service.safety.screen import Finding, Screen
+from service.safety.screen import Screen
 from service.safety.sentences import SentenceSplitter
 from service.workflows.story.decoding import Draft
 
@@ -45,7 +47,11 @@ class Review:
 def review(draft: Draft, screen: Screen) -> Review:
     """Screens the story's text and, as one, each other text of the draft."""
     text = draft.story_content
-    issues = [Issue(each.category, _segment(text, each), text[each.start : each.end]) for each in screen.find(text)]
+    ends = list(accumulate(map(len, SentenceSplitter().feed(text))))
+    issues = [
+        Issue(each.category, 1 + bisect_right(ends, each.start), text[each.start : each.end])
+        for each in screen.find(text)
+    ]
     for other in _other_texts(draft):
         issues += [Issue(each.category, 0, other[each.start : each.end]) for each in screen.find(other)]
     return Review(tuple(issues))
@@ -56,10 +62,6 @@ def _other_texts(draft: Draft) -> Iterator[str]:
     yield draft.choice_question
     yield from draft.choices
     yield from draft.educational_elements
-
-
-def _segment(text: str, finding: Finding) -> int:
-    return 1 + len(SentenceSplitter().feed(text[: finding.start + 1]))
 
 
 def _message(issue: Issue) -> story_pb2.SafetyIssue:

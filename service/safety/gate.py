@@ -63,12 +63,15 @@ class ReleaseGate:
 
     def _clean(self, *, ended: bool) -> int:
         """How much of the held text is settled, and clean."""
-        settled = len(self._held) if ended else self._screen.settled(self._held)
+        settled = len(self._held) if ended else self._settled()
         if settled == 0:
             return 0
         findings = self._screen.find(self._held, ended=ended)
         self.blocked = bool(findings)
         return min(settled, findings[0].start) if findings else settled
+
+    def _settled(self) -> int:
+        return self._screen.settled(self._held)
 
     def _whole(self, clean: int) -> int:
         """How much of the clean text is whole units."""
@@ -125,9 +128,11 @@ class TokenGate(SentenceGate):
 
     def _release(self, text: str, *, ended: bool) -> list[Released]:
         self._take(text, ended=ended)
-        clean = self._clean(ended=ended)
+        return self._let_go(self._clean(ended=ended))
+
+    def _settled(self) -> int:
         # White space leads what follows, of which it is not yet known whether it is a new sentence.
-        return self._let_go(clean if ended else len(self._held[:clean].rstrip()))
+        return len(self._held[: super()._settled()].rstrip())
 
 
 _GATES: dict[int, type[SentenceGate] | type[ParagraphGate]] = {

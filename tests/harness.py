@@ -124,7 +124,12 @@ class ServerProcess:
         if self.port:
             self._environment["FABULA_GRPC_ADDRESS"] = self.address
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "service", env=self._environment, stderr=asyncio.subprocess.PIPE
+            sys.executable,
+            "-m",
+            "service",
+            env=self._environment,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
         )
         serving = asyncio.Event()
         self._reader = asyncio.create_task(self._read(self._process, serving))

@@ -188,8 +188,9 @@ class Runner:
         job = asyncio.create_task(spec.job(writer), name=f"job {run.run_id}")
         active = ActiveRun(run, spec.principal, job, 0 if spec.cancel_on_disconnect else self._limits.linger_seconds)
         self._active[run.run_id] = active
-        own = self._limits.run_seconds
-        seconds = own if spec.deadline_seconds is None else min(own, spec.deadline_seconds)
+        seconds = self._limits.run_seconds
+        if spec.deadline is not None:
+            seconds = min(seconds, max(spec.deadline - asyncio.get_running_loop().time(), 0))
         supervisor = Supervisor(self._log, self._store, spec.codec, active, writer)
         supervision = self._own(supervisor.supervise(seconds, self._limits.cancel_seconds))
         supervision.add_done_callback(lambda _: self._active.pop(run.run_id))

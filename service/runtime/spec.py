@@ -29,8 +29,8 @@ class Limits:
 class RunSpec:
     """A run to be started.
 
-    `fingerprint` tells its request from another with the same `request_id`. `deadline_seconds` is the caller's own
-    bound on its wall time, None when there is none.
+    `fingerprint` tells its request from another with the same `request_id`. `deadline` is the caller's own bound on
+    its end, in the event loop's time; None when there is none.
     """
 
     codec: Codec
@@ -42,7 +42,7 @@ class RunSpec:
     model: str
     request_id: str = ""
     cancel_on_disconnect: bool = False
-    deadline_seconds: float | None = None
+    deadline: float | None = None
 
 
 def new_record(spec: RunSpec) -> RunRecord:

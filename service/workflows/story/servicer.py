@@ -1,5 +1,6 @@
 """StoryService: requests to runs, and the events of runs to the wire."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -74,6 +75,7 @@ class StoryServicer(story_service_pb2_grpc.StoryServiceServicer):
         raise NotImplementedYet("DeleteStory is not implemented yet.")
 
     async def _start(self, request: story_pb2.GenerateStoryRequest, context: Context) -> Subscription:
+        deadline = _deadline(context)
         child = await self._store.get_child(request.child_id)
         if child is None:
             raise ChildNotFound('There is no such child. A fresh install has the child "1".')
@@ -89,7 +91,7 @@ class StoryServicer(story_service_pb2_grpc.StoryServiceServicer):
             model=self._workflow.model_name,
             request_id=request.request_id,
             cancel_on_disconnect=request.on_disconnect == run_pb2.ON_DISCONNECT_CANCEL,
-            deadline_seconds=context.time_remaining(),
+            deadline=deadline,
         )
         return await self._runner.start(spec)
 
@@ -112,6 +114,12 @@ class StoryServicer(story_service_pb2_grpc.StoryServiceServicer):
             error = self._codec.error(subscription.terminal.payload)
             if error is not None:
                 raise RunEnded(error.status)
+
+
+def _deadline(context: Context) -> float | None:
+    """When the call must be over, in the event loop's time; None when the caller gave it no deadline."""
+    remaining = context.time_remaining()
+    return None if remaining is None else asyncio.get_running_loop().time() + remaining
 
 
 def _fingerprint(request: story_pb2.GenerateStoryRequest) -> bytes:

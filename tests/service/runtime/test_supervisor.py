@@ -122,7 +122,8 @@ async def test_a_run_that_takes_too_long_ends_with_its_deadline() -> None:
 
 async def test_the_shorter_of_the_two_deadlines_counts() -> None:
     async with running(run_seconds=3_600) as runner, asyncio.timeout(WITHIN):
-        [*_, end] = await read_on(await runner.start(spec(Work(), deadline_seconds=0.05)))
+        deadline = asyncio.get_running_loop().time() + 0.05
+        [*_, end] = await read_on(await runner.start(spec(Work(), deadline=deadline)))
     assert end.error.code == run_pb2.ERROR_REASON_RUN_DEADLINE_EXCEEDED
 
 

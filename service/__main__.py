@@ -65,9 +65,12 @@ def _say(line: str, stream: TextIO = sys.stdout) -> None:
 
 async def _first(*works: Coroutine[Any, Any, object]) -> None:
     tasks = [asyncio.create_task(work) for work in works]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
         task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 if __name__ == "__main__":

@@ -208,8 +208,8 @@ def to_status(error: FabulaError) -> status_pb2.Status:
 
 
 def to_run_error(error: FabulaError, run_id: str) -> run_pb2.RunError:
-    """The error as the terminal event of this run carries it. ErrorInfo names the run, for calls that saw no event."""
-    error.metadata["run_id"] = run_id
+    """The error as the terminal event of this run carries it. ErrorInfo says what a call that saw no event needs."""
+    error.metadata |= {"run_id": run_id, "retryable": "true" if error.retryable else "false"}
     return run_pb2.RunError(
         message=error.message, code=error.reason, retryable=error.retryable, status=to_status(error)
     )

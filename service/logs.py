@@ -40,7 +40,17 @@ class _LibraryFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
         facts = {"level": record.levelname.lower(), "event": "library", "logger": record.name, "error": error}
-        return json.dumps(facts | {"place": f"{record.pathname}:{record.lineno}"})
+        passed = places(record.exc_info[1]) if record.exc_info else []
+        return json.dumps(facts | {"place": f"{record.pathname}:{record.lineno}", "places": passed})
+
+
+def places(error: BaseException | None) -> list[str]:
+    """Where an exception passed, innermost last, as "file:line function"; without any message."""
+    return _frames(error.__traceback__) if error is not None else []
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)[-_PLACES:]]
 
 
 def _take_over_hooks() -> None:
@@ -48,9 +58,7 @@ def _take_over_hooks() -> None:
 
     def uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
         del error  # its text stays out
-        frames = traceback.extract_tb(trace)[-_PLACES:]
-        places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-        log.critical("uncaught", error=kind.__name__, places=places)
+        log.critical("uncaught", error=kind.__name__, places=_frames(trace))
 
     def warned(
         message: Warning | str,

@@ -142,9 +142,13 @@ class ServerProcess:
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Sends the signal and waits for the end; returns the exit code."""
+        self.send(number)
+        return await self.exit_code()
+
+    async def exit_code(self) -> int:
+        """Waits for the end."""
         assert self._process is not None
         assert self._reader is not None
-        self._process.send_signal(number)
         async with asyncio.timeout(WITHIN):
             code = await self._process.wait()
             await self._reader

@@ -41,6 +41,11 @@ def _sqlite() -> Driver:
 _DRIVERS: Mapping[str, Callable[[], Driver]] = {"memory": _memory, "sqlite": _sqlite}
 _KNOWN = "memory:, sqlite:///relative/path.db and sqlite:////absolute/path.db"
 
+_FORGETFUL = (
+    "FABULA_LOG_URL is memory: and FABULA_STORE_URL is not: after a restart the runs would still be there, but their "
+    "events would be gone. Set both to memory:, or neither."
+)
+
 
 @asynccontextmanager
 async def open_backends(
@@ -49,9 +54,12 @@ async def open_backends(
     """Opens the log and the store; on leaving, everything is committed and closed.
 
     Commits that follow each other within `commit_interval_seconds` become one. `fresh_children` are the profiles of a
-    store that is made new. Raises ConfigError for a URL that no driver takes and for a place that can't be opened.
+    store that is made new. Raises ConfigError for a URL that no driver takes, for a place that can't be opened, and for
+    a log in memory beside a store that is not: its runs would outlive their events.
     """
     log_place, store_place = _locate({"FABULA_LOG_URL": log_url, "FABULA_STORE_URL": store_url})
+    if log_place.scheme == "memory" and store_place.scheme != "memory":
+        raise ConfigError([_FORGETFUL])
     async with AsyncExitStack() as stack:
         store = await _open(stack, store_place, Options(commit_interval_seconds, tuple(fresh_children)))
         log = store if log_place == store_place else await _open(stack, log_place, Options(commit_interval_seconds))
@@ -63,7 +71,7 @@ async def _open(stack: AsyncExitStack, place: _Place, options: Options) -> Sourc
 
 
 def _locate(urls: Mapping[str, str]) -> Sequence[_Place]:
-    """The place of each URL. Raises ConfigError with every problem; a URL may hold a password and is never quoted."""
+    """The place of each URL, in order. Raises ConfigError; a URL may hold a password and is never quoted."""
     places, problems = [], []
     for setting, url in urls.items():
         try:

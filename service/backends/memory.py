@@ -78,16 +78,18 @@ class MemoryStore:
         self._children = {child.child_id: _copy_child(child) for child in fresh_children}
 
     async def create_run(self, record: RunRecord) -> RunRecord:
-        request = (record.principal, record.run.request_id)
-        stored = self._by_request.get(request)
-        if stored is not None:
-            return _copy(self._runs[stored])
+        if (stored := await self.find_run(record.principal, record.run.request_id)) is not None:
+            return stored
         if record.run.run_id in self._runs:
             raise ValueError("a run with this run_id is stored")
         self._runs[record.run.run_id] = _copy(record)
         if record.run.request_id:
-            self._by_request[request] = record.run.run_id
+            self._by_request[record.principal, record.run.request_id] = record.run.run_id
         return _copy(record)
+
+    async def find_run(self, principal: str, request_id: str) -> RunRecord | None:
+        run_id = self._by_request.get((principal, request_id))
+        return None if run_id is None else await self.get_run(run_id)
 
     async def get_run(self, run_id: str) -> RunRecord | None:
         record = self._runs.get(run_id)

@@ -13,7 +13,7 @@ _NO_OLLAMA = (
 
 
 def open_model(config: Config) -> AbstractAsyncContextManager[LanguageModel]:
-    """The model that FABULA_MODEL names, built once; leaving the context closes its connections.
+    """The model that FABULA_MODEL names, built once. Leaving the context closes its connections, if the provider can.
 
     Raises ConfigError when the name is malformed, or its provider unknown or not installed.
     """

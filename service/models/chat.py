@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage, BaseMessageChunk, HumanMessage,
 from langchain_core.runnables import Runnable, RunnableSequence
 
 from service.errors import FabulaError, ModelUnavailable
+from service.logs import places
 from service.runtime.model import Prompt, Schema, TextChunk
 
 _log = structlog.get_logger("fabula.models")
@@ -71,7 +72,8 @@ class ChatModel:
         typed = None if isinstance(error, FabulaError) else self._translate(error)
         if typed is not None:
             # The type alone: a provider's message may quote the prompt.
-            _log.warning("model_failed", model=self.name, error=type(error).__name__, reason=type(typed).__name__)
+            facts = {"error": type(error).__name__, "reason": type(typed).__name__, "places": places(error)}
+            _log.warning("model_failed", model=self.name, **facts)
         return typed
 
 

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import grpc
 import grpc.aio
@@ -30,6 +30,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 MaybeHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
+_T = TypeVar("_T")
+
 
 class Edge(grpc.aio.ServerInterceptor):
     """Wraps every method of Fabula's own services; health and reflection pass through."""
@@ -44,17 +46,17 @@ class Edge(grpc.aio.ServerInterceptor):
         if handler is None or not method.startswith("/fabula."):
             return handler
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(_streaming(method, handler), response_serializer=_serialize)
-        return grpc.unary_unary_rpc_method_handler(_unary(method, handler), response_serializer=_serialize)
+            return grpc.unary_stream_rpc_method_handler(_streaming(method, handler))
+        return grpc.unary_unary_rpc_method_handler(_unary(method, handler))
 
 
-def _unary(method: str, handler: Handler) -> Callable[[bytes, Context], Awaitable[Any]]:
+def _unary(method: str, handler: Handler) -> Callable[[bytes, Context], Awaitable[bytes]]:
     behavior = cast("Callable[[Message, Context], Awaitable[Any]]", handler.unary_unary)
     deserializer = cast("Callable[[bytes], Message]", handler.request_deserializer)
 
-    async def call(data: bytes, context: Context) -> Any:
-        async def work() -> Any:
-            return await behavior(parse(deserializer, data), context)
+    async def call(data: bytes, context: Context) -> bytes:
+        async def work() -> bytes:
+            return _serialize(await behavior(parse(deserializer, data), context))
 
         return await _framed(method, context, work)
 
@@ -70,14 +72,14 @@ def _streaming(method: str, handler: Handler) -> Callable[[bytes, Context], Awai
             responses = cast("Any", behavior(parse(deserializer, data), context))
             async with aclosing(responses):
                 async for response in responses:
-                    await context.write(response)
+                    await context.write(_serialize(response))
 
         await _framed(method, context, work)
 
     return call
 
 
-async def _framed(method: str, context: Context, work: Callable[[], Awaitable[Any]]) -> Any:
+async def _framed(method: str, context: Context, work: Callable[[], Awaitable[_T]]) -> _T:
     request_id = _request_id(context)
     started, code = time.monotonic(), grpc.StatusCode.CANCELLED
     with bound_contextvars(x_request_id=request_id):

@@ -1,11 +1,13 @@
 """Any error to the status that its RPC ends with. The errors themselves and their details are in `service.errors`."""
 
+from typing import NoReturn
+
 import grpc
 import structlog
 from google.rpc import status_pb2
 
 from service.errors import FabulaError, Internal, RunEnded, to_status
-from service.runtime.supervisor import places
+from service.logs import places
 
 _log = structlog.get_logger("fabula.rpc")
 
@@ -26,7 +28,7 @@ def status_of(error: Exception) -> status_pb2.Status:
     return to_status(Internal("A fault of the service. Its log has it under the x-request-id of this call."))
 
 
-async def abort(context: grpc.aio.ServicerContext[object, object], status: status_pb2.Status) -> None:
+async def abort(context: grpc.aio.ServicerContext[object, object], status: status_pb2.Status) -> NoReturn:
     """Ends the RPC with the status, its details in the trailing metadata. Always raises."""
     await context.abort(
         CODES[status.code], status.message, trailing_metadata=((_DETAILS_KEY, status.SerializeToString()),)

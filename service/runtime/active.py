@@ -13,9 +13,9 @@ UNWATCHED = "The run was cancelled: its last watcher left and none came back in 
 class ActiveRun:
     """Counts watchers and arms the linger timer while there is none.
 
-    `linger_seconds` is how long the run goes on unwatched; 0 stops it at once. `ended` is set once the terminal event
-    and the end state are committed; `unsettled` while that can't be done because the store is unavailable. `stopping`
-    is set once the run is to stop.
+    `linger_seconds` is how long the run goes on unwatched; 0 stops it at once. `stopping` is set once the run is to
+    stop, `ended` once its terminal event and its end state are committed, `unsettled` while that can't be done because
+    the store is unavailable.
     """
 
     def __init__(self, run: run_pb2.Run, principal: str, job: asyncio.Task[Message], linger_seconds: float) -> None:
@@ -25,7 +25,7 @@ class ActiveRun:
         self.cause: FabulaError | None = None
         self.stopping = asyncio.Event()
         self.ended = asyncio.Event()
-        self.unsettled = False
+        self.unsettled = asyncio.Event()
         self._linger_seconds = linger_seconds
         self._watchers = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -54,6 +54,16 @@ class ActiveRun:
             self.cause = cause
             self.stopping.set()
             self.job.cancel()
+
+    async def settled(self) -> bool:
+        """Waits until the run has ended, True, or its end can't be stored for now, False."""
+        waiting = [asyncio.create_task(self.ended.wait()), asyncio.create_task(self.unsettled.wait())]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        return self.ended.is_set()
 
     def _arm(self) -> None:
         cause = RunCancelled(UNWATCHED)

@@ -106,6 +106,9 @@ class Store(Protocol):
         Raises ValueError when the run_id is stored already under another request.
         """
 
+    async def find_run(self, principal: str, request_id: str) -> RunRecord | None:
+        """The run stored under this principal and non-empty request_id, or None."""
+
     async def get_run(self, run_id: str) -> RunRecord | None:
         """The run, or None."""
 

@@ -6,7 +6,6 @@ import uuid
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.rpc import code_pb2
 
 from fabula.run.v1 import run_pb2
 
@@ -66,4 +65,4 @@ def end_state(error: run_pb2.RunError | None) -> "run_pb2.RunState.ValueType":
     """The end state that a terminal event stands for."""
     if error is None:
         return SUCCEEDED
-    return CANCELLED if error.status.code == code_pb2.CANCELLED else FAILED
+    return CANCELLED if error.code == run_pb2.ERROR_REASON_RUN_CANCELLED else FAILED

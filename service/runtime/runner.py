@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import structlog
+from google.protobuf.message import DecodeError
 
 from fabula.run.v1 import run_pb2
 from service.errors import (
@@ -19,17 +20,19 @@ from service.errors import (
     RunInterrupted,
     RunNotFound,
     ShuttingDown,
+    StoreUnavailable,
     TooManyRuns,
     TooManyStreams,
     to_run_error,
 )
+from service.logs import places
 from service.runtime.active import ActiveRun
 from service.runtime.ending import conclude
-from service.runtime.ports import Codec, Event, EventLog, LogTail, RunQuery, RunRecord, Store
+from service.runtime.ports import Codec, Event, EventLog, LogConflictError, LogTail, RunQuery, RunRecord, Store
 from service.runtime.run import END_STATES
 from service.runtime.spec import Limits, RunSpec, new_record
 from service.runtime.subscription import Subscription
-from service.runtime.supervisor import Supervisor, places
+from service.runtime.supervisor import Supervisor
 from service.runtime.writer import RunWriter
 
 _T = TypeVar("_T")
@@ -87,7 +90,7 @@ class Runner:
         """Watches a run from after a sequence on. Raises RunNotFound, CursorOutOfRange, TooManyStreams."""
         record = await self._owned(principal, run_id)
         tail = (await self._log.tails([run_id]))[run_id]
-        if after > tail.last or after < tail.oldest - 1:
+        if after > tail.last or after < tail.oldest - 1 or _is_lost(record.run, tail):
             raise CursorOutOfRange(after, tail.oldest, tail.last)
         terminal = None
         if tail.terminal and after == tail.last:
@@ -95,10 +98,6 @@ class Runner:
             terminal = (await self._log.read(run_id, after - 1, 1))[0]
         self._take_stream()
         return self._subscription(record.run, after, terminal)
-
-    def error_of(self, run: run_pb2.Run, terminal: Event) -> run_pb2.RunError | None:
-        """The error that the terminal event of the run carries; None when the run succeeded."""
-        return self._codecs[run.workflow].error(terminal.payload)
 
     async def get_run(self, principal: str, run_id: str) -> run_pb2.Run:
         """The run with its sequences. Raises RunNotFound."""
@@ -117,12 +116,15 @@ class Runner:
         active = self._active.get(run_id)
         if active is not None:
             active.stop(RunCancelled(CANCELLED))
-            await active.ended.wait()
+            if not await active.settled():
+                raise StoreUnavailable("The run is stopping, and its end can't be stored now. Ask again later.")
         elif record.run.state not in END_STATES:
             codec = self._codecs.get(record.run.workflow)
             if codec is None:
                 raise NotImplementedYet("The workflow of this run is not one of this version of the service.")
-            await conclude(self._log, self._store, codec, record.run, to_run_error(RunCancelled(CANCELLED), run_id))
+            # Two callers may cancel it at once: for the second the first has done it.
+            with suppress(LogConflictError):
+                await conclude(self._log, self._store, codec, record.run, to_run_error(RunCancelled(CANCELLED), run_id))
         return await self.get_run(principal, run_id)
 
     async def drain(self, grace_seconds: float) -> None:
@@ -151,7 +153,12 @@ class Runner:
             _log.warning("run_left_open", run_id=record.run.run_id, workflow=record.run.workflow)
             return
         error = to_run_error(RunInterrupted(INTERRUPTED), record.run.run_id)
-        ended = await conclude(self._log, self._store, codec, record.run, error)
+        try:
+            ended = await conclude(self._log, self._store, codec, record.run, error)
+        except DecodeError:
+            # One damaged record must not keep every other story from being told.
+            _log.error("run_left_open", run_id=record.run.run_id, error="DecodeError")
+            return
         _log.info("run_recovered", run_id=ended.run_id, state=run_pb2.RunState.Name(ended.state))
 
     async def _start(self, spec: RunSpec) -> Subscription:
@@ -160,7 +167,7 @@ class Runner:
         record = new_record(spec)
         # Calls that race with one request_id are one start.
         key = (spec.principal, spec.request_id or record.run.run_id)
-        self._check_room(key)
+        await self._check_room(spec, key)
         self._take_stream()
         self._starting[key] += 1
         try:
@@ -176,12 +183,19 @@ class Runner:
         stored = await self._store.create_run(record)
         if stored.run.run_id == record.run.run_id:
             self._launch(record.run, spec)
-        elif stored.fingerprint != spec.fingerprint:
+        else:
+            await self._check_repeated(stored, spec)
+        return stored.run
+
+    async def _check_repeated(self, stored: RunRecord, spec: RunSpec) -> None:
+        if stored.fingerprint != spec.fingerprint:
             raise RequestIdReused(
                 "This request_id was used with another request. Send that request again to attach to its run, "
                 "or take a new request_id to start another."
             )
-        return stored.run
+        tail = (await self._log.tails([stored.run.run_id]))[stored.run.run_id]
+        if _is_lost(stored.run, tail):
+            raise CursorOutOfRange(0, tail.oldest, tail.last)
 
     def _launch(self, run: run_pb2.Run, spec: RunSpec) -> None:
         writer = RunWriter(self._log, run.run_id, spec.codec.encoder(run.run_id))
@@ -192,18 +206,25 @@ class Runner:
         if spec.deadline is not None:
             seconds = min(seconds, max(spec.deadline - asyncio.get_running_loop().time(), 0))
         supervisor = Supervisor(self._log, self._store, spec.codec, active, writer)
-        supervision = self._own(supervisor.supervise(seconds, self._limits.cancel_seconds))
-        supervision.add_done_callback(lambda _: self._active.pop(run.run_id))
+        self._own(self._look_after(active, supervisor, seconds))
         if self._interrupting:
             active.stop(RunInterrupted(INTERRUPTED))
         _log.info("run_started", run_id=run.run_id, workflow=run.workflow, model=run.model)
 
-    def _check_room(self, key: tuple[str, str]) -> None:
+    async def _look_after(self, active: ActiveRun, supervisor: Supervisor, seconds: float) -> None:
+        try:
+            await supervisor.supervise(seconds, self._limits.cancel_seconds)
+        finally:
+            # In this order: who waits for the end may start the next run at once.
+            self._active.pop(active.run.run_id)
+            active.ended.set()
+
+    async def _check_room(self, spec: RunSpec, key: tuple[str, str]) -> None:
         if len(self._active) + len(self._starting) < self._limits.max_runs or key in self._starting:
             return
-        if any((active.principal, active.run.request_id) == key for active in self._active.values()):
-            return
-        raise TooManyRuns(f"{self._limits.max_runs} runs are under way, all that the service takes on. Ask later.")
+        # A repeated call starts nothing, so there is always room for it.
+        if not spec.request_id or await self._store.find_run(spec.principal, spec.request_id) is None:
+            raise TooManyRuns(f"{self._limits.max_runs} runs are under way, all that the service takes on. Ask later.")
 
     def _take_stream(self) -> None:
         if self._streams >= self._limits.max_streams:
@@ -240,6 +261,11 @@ class Runner:
 def _close_result(task: "asyncio.Task[Subscription]") -> None:
     if not task.cancelled() and task.exception() is None:
         task.result().close()
+
+
+def _is_lost(run: run_pb2.Run, tail: LogTail) -> bool:
+    """Whether the run has ended and its log does not say so: the log is not the one that the run was written to."""
+    return run.state in END_STATES and not tail.terminal
 
 
 def _with_tail(run: run_pb2.Run, tail: LogTail) -> run_pb2.Run:

@@ -17,7 +17,7 @@ class Limits:
     tries to commit the ends of its runs.
     """
 
-    max_runs: int = 200
+    max_runs: int = 100
     max_streams: int = 100
     run_seconds: float = 300
     linger_seconds: float = 60

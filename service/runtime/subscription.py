@@ -67,8 +67,11 @@ class Subscription:
                 self._after = events[-1].sequence
                 self.terminal = events[-1] if events[-1].terminal else None
                 yield events
+                if self.terminal is not None and self._active is not None:
+                    # Whoever has seen the end finds the run ended, and its place free.
+                    await self._active.settled()
             elif not await self._came(idle_seconds):
-                if self._active is not None and self._active.unsettled:
+                if self._active is not None and self._active.unsettled.is_set():
                     raise StoreUnavailable("The run ended, and its end can't be stored now. Watch it again later.")
                 yield ()
 

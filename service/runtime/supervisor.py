@@ -1,13 +1,13 @@
 """Stands beside a run's job until the run has ended, whatever becomes of the job."""
 
 import asyncio
-import traceback
 
 import structlog
 from google.protobuf.message import Message
 
 from fabula.run.v1 import run_pb2
 from service.errors import FabulaError, Internal, RunDeadlineExceeded, StoreUnavailable, to_run_error
+from service.logs import places
 from service.runtime.active import ActiveRun
 from service.runtime.ending import conclude
 from service.runtime.ports import Codec, EventLog, LogConflictError, Store
@@ -37,7 +37,6 @@ class Supervisor:
         finally:
             self._active.job.cancel()
             self._active.disarm()
-            self._active.ended.set()
         self._facts.info(
             "run_ended",
             state=run_pb2.RunState.Name(self._active.run.state),
@@ -99,17 +98,10 @@ class Supervisor:
                     body = self._run_error(self._fault(error))
                 # Whether the append took place is unknown: from here on the log itself tells where the run stands.
                 writer = None
-                self._active.unsettled = True
+                self._active.unsettled.set()
                 self._facts.warning("run_unsettled", error=type(error).__name__, retry_in_seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LAST_RETRY_SECONDS)
             else:
-                self._active.unsettled = False
+                self._active.unsettled.clear()
                 return
-
-
-def places(error: BaseException | None) -> list[str]:
-    """Where an exception passed, innermost last, as "file:line function"; without any message."""
-    if error is None:
-        return []
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]

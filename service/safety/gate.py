@@ -11,6 +11,9 @@ from fabula.run.v1 import run_pb2
 from service.safety.screen import Screen
 from service.safety.sentences import ParagraphSplitter, SentenceSplitter, Splitter
 
+_CONTEXT = 16
+"""Characters of what left that the screen still sees."""
+
 
 @dataclass(frozen=True, slots=True)
 class Released:
@@ -30,6 +33,7 @@ class ReleaseGate:
         self._screen = screen
         self._splitter = splitter
         self._held = ""
+        self._last = ""  # the end of what left
         self._offset = 0  # of the held text, in the whole one; `_cut` and `_ends` count from there, too
         self._cut = 0
         self._ends: deque[int] = deque()
@@ -66,9 +70,10 @@ class ReleaseGate:
         settled = len(self._held) if ended else self._settled()
         if settled == 0:
             return 0
-        findings = self._screen.find(self._held, ended=ended)
+        # With what stands before it: where a word was cut for its length, no new word begins.
+        findings = self._screen.find(self._last + self._held, ended=ended)
         self.blocked = bool(findings)
-        return min(settled, findings[0].start) if findings else settled
+        return min(settled, max(findings[0].start - len(self._last), 0)) if findings else settled
 
     def _settled(self) -> int:
         return self._screen.settled(self._held)
@@ -88,6 +93,7 @@ class ReleaseGate:
             if self._ends and self._ends[0] - self._offset <= position:
                 self._ends.popleft()
                 self._segment += 1
+        self._last = (self._last + self._held[:size])[-_CONTEXT:]
         self._held = self._held[size:]
         self._offset += size
         return released

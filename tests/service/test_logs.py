@@ -88,7 +88,7 @@ def test_a_library_is_quoted_by_its_name_and_place_alone() -> None:
     script = 'library.warning("secret %s", WORDS); library.error(WORDS, stack_info=True)'
     first, second = logged(script)
     assert first.pop("place").startswith("<string>:")
-    assert first == {"level": "warning", "event": "library", "logger": "some.library", "error": None}
+    assert first == {"level": "warning", "event": "library", "logger": "some.library", "error": None, "places": []}
     assert second["level"] == "error"
 
 

@@ -1,12 +1,14 @@
 """One request_id, one run; and no more at once than the service takes on."""
 
 import asyncio
+from pathlib import Path
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from fabula import FabulaError, RequestIdReused
+from fabula.run.v1 import run_pb2
 from fabula.story.v1 import story_pb2
 from tests.conftest import Serve
 from tests.harness import WITHIN, Served, collect, outcome
@@ -119,3 +121,26 @@ async def test_a_refused_call_starts_nothing(serve: Serve, ollama: OllamaServer)
         assert [run async for run in served.client.list_runs()] == []
         assert (await served.client.tell("night").result()).success
     assert ollama.chats_started == 1
+
+
+async def test_whoever_has_seen_the_end_finds_the_run_ended_and_its_place_free(
+    serve: Serve, ollama: OllamaServer, tmp_path: Path
+) -> None:
+    ollama.reply_by_default(Reply(content=chapter()))
+    url = f"sqlite:///{tmp_path}/fabula.db"
+    async with serve(log_url=url, store_url=url, max_runs=1) as served:
+        for _ in range(10):
+            events = await collect(one_more(served))
+            run = await served.client.get_run(events[0].run_id)
+            assert run.state == run_pb2.RUN_STATE_SUCCEEDED
+
+
+async def test_a_repeated_request_id_attaches_even_when_there_is_no_room(serve: Serve, ollama: OllamaServer) -> None:
+    ollama.reply_with(Reply(content=chapter()), Reply(content=chapter(), stall_after=10))
+    async with serve(max_runs=1) as served, asyncio.timeout(WITHIN):
+        first = await collect(served.client.tell("night", request_id="once"))
+        telling = asyncio.create_task(served.client.tell("day").result())
+        await ollama.wait_stalled(1)
+        assert await collect(served.client.tell("night", request_id="once")) == first
+        ollama.release()
+        await telling

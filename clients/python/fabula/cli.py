@@ -15,11 +15,11 @@ from google.protobuf import json_format
 
 from fabula.client import FabulaClient
 from fabula.errors import FabulaError, Unavailable
-from fabula.narrator import DEFAULT_ADDRESS, Narrator, complaint, farewell
 from fabula.run.v1 import run_pb2
 from fabula.story.v1.story_pb2 import StoryEvent
 from fabula.stream import StoryStream
-from fabula.terminal import Screen
+from fabula.teller import DEFAULT_ADDRESS, Teller, complaint, farewell
+from fabula.terminal import Terminal
 
 _CONNECT_SECONDS = 3.0
 _RELEASES = ("sentence", "paragraph", "chapter", "token")
@@ -77,8 +77,8 @@ async def _cancel(options: argparse.Namespace) -> None:
 
 
 async def _follow(options: argparse.Namespace, begin: Callable[[FabulaClient], StoryStream]) -> None:
-    screen = Screen(sys.stdout, sys.stderr)
-    show = _print_json if options.json else Narrator(screen, options.address).show
+    screen = Terminal(sys.stdout, sys.stderr)
+    show = _print_json if options.json else Teller(screen, options.address).show
     async with await _connect(options.address) as client, begin(client) as stream:
         try:
             async for event in stream:

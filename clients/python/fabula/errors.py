@@ -15,10 +15,6 @@ from fabula.run.v1 import run_pb2
 DOMAIN = "fabula"
 """The domain of the service's google.rpc.ErrorInfo."""
 
-_TRANSIENT_CODES = frozenset(
-    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED}
-)
-
 _REASONS = dict(run_pb2.ErrorReason.items())
 
 _Detail = TypeVar("_Detail", bound=Message)
@@ -183,11 +179,11 @@ class RunFailed(FabulaError):
     @property
     def retryable(self) -> bool:
         """Whether the same request with another request_id may succeed later."""
-        return self.error.retryable if self.error is not None else self.code in _TRANSIENT_CODES
+        return self.error.retryable if self.error is not None else self.metadata.get("retryable") == "true"
 
     @property
     def partial_text_id(self) -> str:
-        """The run whose released text is kept and can be watched; empty when no text stands."""
+        """The run whose released text is kept and can be watched; empty when no text stands, or when no event told."""
         return self.error.partial_text_id if self.error is not None else ""
 
 

@@ -100,10 +100,15 @@ def _class_of(
 ) -> type[errors.FabulaError]:
     known = REASONS.get(errors.reason_value(reason))
     if known is not None:
-        return known
+        # STORE_UNAVAILABLE or INTERNAL end a run as well as a call; the service names the run then.
+        return errors.RunFailed if _names_a_run(details) and not issubclass(known, errors.RunFailed) else known
     if not details and code in _TORN_CODES and any(words in message for words in _TORN_WORDS):
         return errors.Unavailable
     return CODES.get(code, errors.FabulaError)
+
+
+def _names_a_run(details: tuple[Message, ...]) -> bool:
+    return any(isinstance(each, error_details_pb2.ErrorInfo) and "run_id" in each.metadata for each in details)
 
 
 def _rich_status(error: grpc.aio.AioRpcError) -> status_pb2.Status:

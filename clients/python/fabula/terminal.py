@@ -67,7 +67,7 @@ class WordWrap:
         return (last.isalnum() or last in ("'", "’", "-")) and len(self._word) < _LONGEST_HELD_WORD
 
 
-class Screen:
+class Terminal:
     """Story text on `out`, all else on `err`.
 
     On a terminal the text is wrapped and the status is one line, redrawn; it is drawn only while no line of the story

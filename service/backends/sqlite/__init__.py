@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from service.backends.source import Options, Source
-from service.backends.sqlite.database import Database, Settings, open_database
+from service.backends.sqlite.database import Database, open_database
 from service.backends.sqlite.log import SqliteEventLog
 from service.backends.sqlite.store import SqliteStore
 from service.runtime.ports import EventLog, Store
@@ -26,8 +26,7 @@ def locate(url: str) -> str:
 @asynccontextmanager
 async def open_source(location: str, options: Options) -> AsyncIterator[Source]:
     """Opens the file, or makes it with the fresh children."""
-    settings = Settings(options.commit_interval_seconds, tuple(options.fresh_children))
-    async with open_database(Path(location), settings) as database:
+    async with open_database(Path(location), options) as database:
         yield _Sqlite(database)
 
 

@@ -42,7 +42,7 @@ def error_name(error: sqlite3.Error) -> str:
     return getattr(error, "sqlite_errorname", None) or type(error).__name__
 
 
-def unavailable(error: sqlite3.Error) -> StoreUnavailable:
+def unavailable(error: Exception) -> StoreUnavailable:
     """What a caller is told of an error from below."""
     unavailable = StoreUnavailable("The data store can't be read or written at the moment: try again.")
     unavailable.__cause__ = error

@@ -2,14 +2,15 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from fabula.child.v1 import child_pb2
+from service.backends.source import Options
 from service.backends.sqlite.admission import admit, make_directories, make_file, refusal
 from service.backends.sqlite.connect import connect, connect_writer
 from service.backends.sqlite.lock import ProcessLock
@@ -22,14 +23,16 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """How a file is opened. `queued_writes` may wait at a time; locks of other programs are waited for a while."""
+class Limits:
+    """How long locks of other programs are waited for, how many writes may wait, and how many threads read."""
 
-    commit_interval_seconds: float
-    fresh_children: Sequence[child_pb2.Child] = ()
     busy_timeout_seconds: float = 5.0
     queued_writes: int = 4096
     reader_threads: int = 2
+
+
+_LIMITS = Limits()
+_Opened = tuple[ProcessLock, sqlite3.Connection]
 
 
 class Database:
@@ -75,18 +78,18 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(path: Path, settings: Settings) -> AsyncIterator[Database]:
+async def open_database(path: Path, options: Options, limits: Limits = _LIMITS) -> AsyncIterator[Database]:
     """Opens the file at the absolute path, or makes it. Raises ConfigError when it is not ours to open.
 
     On leaving, all is committed, the threads have ended and no file is open.
     """
-    lock, connection = await asyncio.to_thread(_open, path, settings)
+    lock, connection = await _open_in_thread(path, options, limits)
     writer = Writer(
-        partial(connect_writer, path, settings.busy_timeout_seconds),
-        settings.commit_interval_seconds,
-        settings.queued_writes,
+        partial(connect_writer, path, limits.busy_timeout_seconds),
+        options.commit_interval_seconds,
+        limits.queued_writes,
     )
-    readers = Readers(partial(connect, path, "mode=ro", settings.busy_timeout_seconds), settings.reader_threads)
+    readers = Readers(partial(connect, path, "mode=ro", limits.busy_timeout_seconds), limits.reader_threads)
     writer.start(connection)
     database = Database(writer, readers, lock)
     try:
@@ -95,7 +98,26 @@ async def open_database(path: Path, settings: Settings) -> AsyncIterator[Databas
         await database.close()
 
 
-def _open(path: Path, settings: Settings) -> tuple[ProcessLock, sqlite3.Connection]:
+async def _open_in_thread(path: Path, options: Options, limits: Limits) -> _Opened:
+    """Calls _open; if cancelled, what the thread opens is closed as soon as it is open."""
+    executor = ThreadPoolExecutor(1, thread_name_prefix="sqlite-opener")
+    opening = executor.submit(_open, path, options, limits)
+    executor.shutdown(wait=False)
+    try:
+        return await asyncio.wrap_future(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_undo)
+        raise
+
+
+def _undo(opening: "Future[_Opened]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        lock, connection = opening.result()
+        connection.close()
+        lock.release()
+
+
+def _open(path: Path, options: Options, limits: Limits) -> _Opened:
     """The lock, and the writer's connection to a file of the current schema."""
     with ExitStack() as undo:
         try:
@@ -103,10 +125,10 @@ def _open(path: Path, settings: Settings) -> tuple[ProcessLock, sqlite3.Connecti
             lock = ProcessLock.acquire(path)
             undo.callback(lock.release)
             make_file(path)
-            admit(path, settings.busy_timeout_seconds)
-            connection = connect_writer(path, settings.busy_timeout_seconds)
+            admit(path, limits.busy_timeout_seconds)
+            connection = connect_writer(path, limits.busy_timeout_seconds)
             undo.callback(connection.close)
-            migrate(connection, settings.fresh_children)
+            migrate(connection, options.fresh_children)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what a crash left there, withdrawn text as well
         except sqlite3.Error as error:
             raise refusal(path, error) from error

@@ -1,6 +1,6 @@
 """The newest committed events of the runs that are being written, so that live readers need no disk."""
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from service.runtime.ports import Event, LogTail
 
 @dataclass(frozen=True, slots=True)
 class HotLimits:
-    """How much is kept: events and payload bytes of one run, runs, and runs that have ended.
+    """How much is kept: events and payload bytes of one run, and runs that have ended.
 
-    An ended run stays for a moment because everybody who follows it is about to read its last events.
+    An ended run stays for a moment because everybody who follows it is about to read its last events. A run that has
+    not ended always stays: its readers come for every event, and whoever starts runs bounds how many there are.
     """
 
     events: int = 512
     payload_bytes: int = 512 * 1024
-    runs: int = 256
     ended_runs: int = 16
 
 
@@ -29,7 +29,7 @@ class HotEvents:
 
     def __init__(self, limits: HotLimits) -> None:
         self._limits = limits
-        self._runs: OrderedDict[str, _HotRun] = OrderedDict()
+        self._runs: dict[str, _HotRun] = {}
         self._ended: deque[str] = deque()
 
     def extend(self, run_id: str, entry: Entry, tail: LogTail) -> None:
@@ -38,17 +38,16 @@ class HotEvents:
         if run is None or run.tail.last != entry.after:
             run = self._runs[run_id] = _HotRun(entry.after + 1)
         run.extend(entry, tail, self._limits)
-        self._runs.move_to_end(run_id)
         if tail.terminal:
             self._ended.append(run_id)
-        self._evict()
+        if len(self._ended) > self._limits.ended_runs:
+            self.forget(self._ended.popleft())
 
     def read(self, run_id: str, after: int, limit: int) -> Sequence[Event] | None:
         """The events with sequence > after, at most `limit`; None when some of them may be in the database alone."""
         run = self._runs.get(run_id)
         if run is None or after + 1 < run.first:
             return None
-        self._runs.move_to_end(run_id)
         return run.read(after, limit)
 
     def tail(self, run_id: str) -> LogTail | None:
@@ -59,12 +58,6 @@ class HotEvents:
     def forget(self, run_id: str) -> None:
         """The database is to be asked for this run."""
         self._runs.pop(run_id, None)
-
-    def _evict(self) -> None:
-        if len(self._ended) > self._limits.ended_runs:
-            self.forget(self._ended.popleft())
-        if len(self._runs) > self._limits.runs:
-            self._runs.popitem(last=False)
 
 
 class _HotRun:

@@ -10,7 +10,7 @@ from service.backends.sqlite.database import Database
 from service.backends.sqlite.hot import HotEvents, HotLimits
 from service.backends.waiters import Waiters
 from service.errors import StoreUnavailable
-from service.runtime.ports import Batch, Event, LogTail
+from service.runtime.ports import Batch, Event, LogConflictError, LogTail
 
 _INSERT = "INSERT INTO events (run_id, sequence, terminal, payload) VALUES (?, ?, ?, ?)"
 _REWRITE = "UPDATE events SET payload = ? WHERE run_id = ? AND sequence = ?"
@@ -35,7 +35,7 @@ class SqliteEventLog:
         entry = number(batch)
         try:
             await self._database.write(partial(_append, run_id, entry), partial(self._committed, run_id, entry))
-        except StoreUnavailable:
+        except (StoreUnavailable, LogConflictError):
             self._hot.forget(run_id)  # a commit that failed may be on the disk all the same: only the database knows
             raise
 

@@ -8,9 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from service.backends.sqlite.connect import unavailable
+import structlog
+
+from service.backends.sqlite.connect import error_name, unavailable
 
 T = TypeVar("T")
+
+_log = structlog.get_logger("fabula.store")
 
 
 class Readers:
@@ -23,9 +27,13 @@ class Readers:
         self._free = asyncio.Semaphore(threads)
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Raises StoreUnavailable for a sqlite3.Error."""
+        """Raises StoreUnavailable for a sqlite3.Error, and when this was closed while the query waited for its turn."""
         await self._free.acquire()
-        running = asyncio.get_running_loop().run_in_executor(self._executor, self._run, query)
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._executor, self._run, query)
+        except RuntimeError as error:  # it was closed, or the system has no thread left
+            self._free.release()
+            raise unavailable(error) from error
         # A cancelled reader leaves at once, its thread does not: it counts as free only when the query is over.
         running.add_done_callback(lambda _: self._free.release())
         return await asyncio.shield(running)
@@ -42,6 +50,7 @@ class Readers:
             with _closed_on_error(connection):
                 result = query(connection)
         except sqlite3.Error as error:
+            _log.warning("reads_failed", error=error_name(error))
             raise unavailable(error) from error
         self._idle.put_nowait(connection)
         return result

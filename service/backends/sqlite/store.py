@@ -34,6 +34,10 @@ class SqliteStore:
     async def create_run(self, record: RunRecord) -> RunRecord:
         return await self._database.write(partial(_create, _row(record), record.run.request_id))
 
+    async def find_run(self, principal: str, request_id: str) -> RunRecord | None:
+        found = await self._database.read(partial(_select, _BY_REQUEST, (principal, request_id)))
+        return found[0] if found else None
+
     async def get_run(self, run_id: str) -> RunRecord | None:
         found = await self._database.read(partial(_select, _BY_ID, (run_id,)))
         return found[0] if found else None

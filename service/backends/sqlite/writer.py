@@ -1,7 +1,6 @@
 """The one thread that writes: what is queued together is committed together."""
 
 import asyncio
-import logging
 import queue
 import sqlite3
 import threading
@@ -10,12 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import structlog
+
 from service.backends.sqlite.connect import error_name, unavailable
 from service.errors import StoreUnavailable
 
 T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger("fabula.store")
 
 
 @dataclass(slots=True)
@@ -132,7 +133,7 @@ class Writer:
         try:
             self._loop.call_soon_threadsafe(_settle, jobs)
         except RuntimeError:
-            _log.warning("the event loop ended before %d writes could be answered", len(jobs))
+            _log.warning("writes_unanswered", count=len(jobs))  # the event loop has ended
 
     def _checkpoint(self) -> None:
         """Moves everything from the write-ahead log into the file, best effort: the next start does it otherwise."""
@@ -140,7 +141,7 @@ class Writer:
             if self._connection is not None:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
-            _log.warning("the write-ahead log stays: %s", error_name(error))
+            _log.warning("checkpoint_failed", error=error_name(error))
 
     def _disconnect(self) -> None:
         """Drops the connection, and with it a transaction that is open; the next group opens another."""
@@ -149,7 +150,7 @@ class Writer:
             if connection is not None:
                 connection.close()
         except sqlite3.Error as error:
-            _log.warning("the connection did not close: %s", error_name(error))
+            _log.warning("close_failed", error=error_name(error))
 
 
 def _attempt(connection: sqlite3.Connection, job: _Job[Any]) -> None:
@@ -167,7 +168,7 @@ def _attempt(connection: sqlite3.Connection, job: _Job[Any]) -> None:
 
 def _fail(jobs: Sequence[_Job[Any]], error: Exception) -> None:
     if isinstance(error, sqlite3.Error):
-        _log.warning("%d writes failed: %s", len(jobs), error_name(error))
+        _log.warning("writes_failed", count=len(jobs), error=error_name(error))
     for job in jobs:
         job.error = unavailable(error) if isinstance(error, sqlite3.Error) else error
 

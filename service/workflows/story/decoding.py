@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 
 from service.errors import ModelOutputInvalid, ModelOutputTruncated
 
-MAX_CHARACTERS = 4_000_000
-"""Answers longer than this are refused."""
+MAX_BYTES = 3_500_000
+"""Longer answers are refused: the whole text must fit into one message, and most clients take 4 MiB at the most."""
 
 _MAX_HEAD = 4_000  # characters before the story's text; when it is not found in these it is given at the end
 
@@ -35,7 +35,7 @@ class Draft(BaseModel):
     title: str = Field(default="", max_length=300)
     choice_question: str = Field(default="", max_length=500)
     choices: list[Annotated[str, Field(max_length=200)]] = Field(default_factory=list, max_length=10)
-    educational_elements: list[str] = Field(default_factory=list, max_length=10)
+    educational_elements: list[Annotated[str, Field(max_length=200)]] = Field(default_factory=list, max_length=10)
 
 
 class DraftDecoder:
@@ -54,9 +54,9 @@ class DraftDecoder:
         Raises ModelOutputInvalid on an unknown escape, and on an answer without end.
         """
         self._raw.append(chunk)
-        self._size += len(chunk)
-        if self._size > MAX_CHARACTERS:
-            raise ModelOutputInvalid(f"The model's answer is longer than {MAX_CHARACTERS} characters.")
+        self._size += len(chunk) if chunk.isascii() else len(chunk.encode("utf-8", "surrogatepass"))
+        if self._size > MAX_BYTES:
+            raise ModelOutputInvalid(f"The model's answer is longer than {MAX_BYTES} bytes.")
         if self._head is not None:
             if len(self._head) > _MAX_HEAD:
                 return ""

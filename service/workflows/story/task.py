@@ -21,6 +21,8 @@ class StoryTask:
     age: int
     reading_level: "child_pb2.ReadingLevel.ValueType"
     interests: tuple[str, ...]
+    avoid_topics: tuple[str, ...]
+    language: str
     turn: str
     release: "run_pb2.Release.ValueType"
 
@@ -38,6 +40,8 @@ def story_task(request: story_pb2.GenerateStoryRequest, child: child_pb2.Child, 
         age=age,
         reading_level=child.reading_level if own_level else level_of_age(age),
         interests=tuple(child.interests),
+        avoid_topics=tuple(child.avoid_topics),
+        language=child.language or "en",
         turn=request.custom_user_input.strip(),
         release=request.release,
     )

@@ -6,8 +6,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fabula.narrator import Narrator
-from fabula.terminal import Screen, WordWrap
+from fabula.teller import Teller
+from fabula.terminal import Terminal, WordWrap
 from tests.clients.python.scripted import content, good_run, retraction
 
 
@@ -47,7 +47,7 @@ def test_no_word_is_lost_and_no_line_too_long_however_the_text_is_cut(text: str,
 
 def test_a_pipe_gets_the_story_byte_for_byte() -> None:
     out, err = io.StringIO(), io.StringIO()
-    screen = Screen(out, err, lambda: 10)
+    screen = Terminal(out, err, lambda: 10)
     for chunk in ("One  long ", "sentence that\n\n wraps", " not at all.\n"):
         screen.story(chunk)
     screen.end_line()
@@ -57,7 +57,7 @@ def test_a_pipe_gets_the_story_byte_for_byte() -> None:
 def test_the_status_is_redrawn_on_a_terminal_and_a_line_each_elsewhere() -> None:
     tty, pipe = Tty(), io.StringIO()
     for err in (tty, pipe):
-        screen = Screen(io.StringIO(), err, lambda: 40)
+        screen = Terminal(io.StringIO(), err, lambda: 40)
         screen.status(" 5%  writing…")
         screen.status("80%  checking…")
     assert tty.getvalue() == "\r\x1b[K 5%  writing…\r\x1b[K80%  checking…"
@@ -66,7 +66,7 @@ def test_the_status_is_redrawn_on_a_terminal_and_a_line_each_elsewhere() -> None
 
 def test_the_status_never_overwrites_a_line_of_the_story() -> None:
     terminal = Tty()
-    screen = Screen(terminal, terminal, lambda: 40)
+    screen = Terminal(terminal, terminal, lambda: 40)
     screen.status("writing…")
     screen.story("Once there was a fox. ")
     screen.status("checking…")
@@ -81,17 +81,17 @@ def test_the_status_never_overwrites_a_line_of_the_story() -> None:
 
 def test_a_retraction_is_told_and_the_new_text_begins_a_line() -> None:
     terminal = Tty()
-    narrator = Narrator(Screen(terminal, terminal, lambda: 60), "127.0.0.1:50051")
+    teller = Teller(Terminal(terminal, terminal, lambda: 60), "127.0.0.1:50051")
     for event in (content("A wolf", 1), retraction(1, 2), content("A hen.", 1, revision=2, end=True)):
-        narrator.show(event)
+        teller.show(event)
     assert terminal.getvalue() == "A wolf\n(rewriting a passage…)\nA hen.\n"
 
 
 def test_the_ending_says_what_is_worth_knowing() -> None:
     out, err = io.StringIO(), io.StringIO()
-    narrator = Narrator(Screen(out, err), "192.0.2.7:1")
+    teller = Teller(Terminal(out, err), "192.0.2.7:1")
     for event in good_run():
-        narrator.show(event)
+        teller.show(event)
     told = err.getvalue()
     assert (
         "The Fox and the Glow-worm, chapter 1\n1 minute to read, level beginner, told by embedded:storyteller" in told

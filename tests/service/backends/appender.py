@@ -7,7 +7,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from service.backends.sqlite.database import Settings, open_database
+from service.backends.source import Options
+from service.backends.sqlite.database import open_database
 from service.backends.sqlite.log import SqliteEventLog
 from service.runtime.ports import Batch, EventLog
 from tests.service.backends.samples import payload
@@ -22,7 +23,7 @@ async def _append_for_ever(log: EventLog, run_id: str) -> None:
 
 
 async def _main(database: Path, run_ids: list[str]) -> None:
-    async with open_database(database, Settings(commit_interval_seconds=0.001)) as opened, asyncio.TaskGroup() as group:
+    async with open_database(database, Options(commit_interval_seconds=0.001)) as opened, asyncio.TaskGroup() as group:
         log = SqliteEventLog(opened)
         for run_id in run_ids:
             group.create_task(_append_for_ever(log, run_id))

@@ -1,6 +1,7 @@
 """Runs, children and batches as the tests of the backends need them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from fabula.child.v1 import child_pb2
 from fabula.run.v1 import run_pb2
@@ -52,3 +53,9 @@ async def follow(log: EventLog, run_id: str, after: int = 0, page: int = 7) -> S
         await log.wait(run_id, last)
         events.extend(await log.read(run_id, last, page))
     return events
+
+
+def open_files(directory: Path) -> list[Path]:
+    """The files in the directory that this process has open."""
+    opened = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return [file for file in opened if file.is_relative_to(directory)]

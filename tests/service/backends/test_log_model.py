@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.backends.memory import MemoryEventLog
-from service.backends.sqlite.database import Settings, open_database
+from service.backends.source import Options
+from service.backends.sqlite.database import open_database
 from service.backends.sqlite.hot import HotLimits
 from service.backends.sqlite.log import SqliteEventLog
 from service.runtime.ports import Batch, Event, EventLog, LogConflictError, LogTail
 
-_FEW = HotLimits(events=3, payload_bytes=20, runs=1, ended_runs=1)
+_FEW = HotLimits(events=3, payload_bytes=20, ended_runs=1)
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ _APPENDS = st.builds(
 @asynccontextmanager
 async def _logs() -> AsyncIterator[Sequence[EventLog]]:
     with tempfile.TemporaryDirectory() as directory:
-        async with open_database(Path(directory) / "fabula.db", Settings(0)) as database:
+        async with open_database(Path(directory) / "fabula.db", Options(0)) as database:
             yield MemoryEventLog(), SqliteEventLog(database, _FEW)
 
 

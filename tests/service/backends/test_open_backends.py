@@ -6,8 +6,7 @@ import pytest
 
 from service.backends import open_backends
 from service.errors import ConfigError
-from service.runtime.ports import Batch
-from tests.service.backends.samples import CHILDREN, extend
+from tests.service.backends.samples import CHILDREN, extend, record
 
 
 async def _problems(log_url: str, store_url: str) -> tuple[str, ...]:
@@ -53,9 +52,17 @@ async def test_three_slashes_are_relative_and_four_absolute(tmp_path: Path, monk
 
 
 async def test_log_and_store_may_be_of_different_drivers(tmp_path: Path) -> None:
-    urls = ("memory:", f"sqlite:///{tmp_path}/store.db")
+    urls = (f"sqlite:///{tmp_path}/log.db", "memory:")
     for n in range(2):
         async with open_backends(*urls, commit_interval_seconds=0, fresh_children=CHILDREN) as backends:
             assert await backends.store.get_child("1") == CHILDREN[0]
-            await backends.log.append("run", Batch(0, [b"a"]))
-            assert await extend(backends.log, "run", b"b") == 2, f"a new log each time, also the {n + 1}. time"
+            assert await backends.store.create_run(record("run", model=str(n))) == record("run", model=str(n))
+            assert await extend(backends.log, "run", b"a") == n + 1, "a new store each time, but the same log"
+
+
+async def test_a_log_that_forgets_is_refused_beside_a_store_that_does_not(tmp_path: Path) -> None:
+    (problem,) = await _problems("Memory://", f"sqlite:///{tmp_path}/store.db")
+
+    assert problem.startswith("FABULA_LOG_URL is memory: ")
+    assert "their events would be gone" in problem
+    assert _databases(tmp_path) == []

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from service.backends import open_backends
-from service.backends.sqlite.database import Settings, open_database
+from service.backends.source import Options
+from service.backends.sqlite.database import open_database
 from service.backends.sqlite.log import SqliteEventLog
 from service.backends.sqlite.store import SqliteStore
 from service.runtime.ports import Batch, Event, LogTail
-from tests.service.backends.samples import CHILDREN, everything, extend, follow, payload, record
+from tests.service.backends.samples import CHILDREN, everything, extend, follow, open_files, payload, record
 
 _ROOT = Path(__file__).parents[3]
 _CANARY = b"CANARY-the-dragon-ate-the-knight-"
-_AT_ONCE = Settings(commit_interval_seconds=0, fresh_children=CHILDREN)
+_AT_ONCE = Options(commit_interval_seconds=0, fresh_children=CHILDREN)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ async def test_every_acknowledged_event_survives_a_kill(path: Path) -> None:
 
 
 async def test_closing_commits_what_waits_for_its_group(path: Path) -> None:
-    async with open_database(path, Settings(commit_interval_seconds=3600)) as database:
+    async with open_database(path, Options(commit_interval_seconds=3600)) as database:
         log = SqliteEventLog(database)
         await log.append("run", Batch(0, [b"a"]))
         waiting = asyncio.create_task(log.append("run", Batch(1, [b"b"])))
@@ -90,12 +91,7 @@ async def test_after_closing_no_thread_and_no_file_is_left_open(path: Path) -> N
     left = {thread for thread in set(threading.enumerate()) - threads if thread.name.startswith("sqlite")}
     assert not left
     assert sorted(file.name for file in path.parent.iterdir()) == ["fabula.db", "fabula.db.lock"]
-    assert not _open_files(path.parent)
-
-
-def _open_files(directory: Path) -> list[Path]:
-    opened = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    return [file for file in opened if file.is_relative_to(directory)]
+    assert not open_files(path.parent)
 
 
 def _bytes_on_disk(directory: Path) -> bytes:
@@ -154,7 +150,7 @@ async def test_readers_at_any_offset_see_the_same_bytes_while_others_write(path:
 
 async def test_fresh_children_are_stored_when_the_file_is_made_and_never_again(path: Path) -> None:
     for children in ((), CHILDREN):
-        async with open_database(path, Settings(0, fresh_children=children)) as database:
+        async with open_database(path, Options(0, fresh_children=children)) as database:
             assert await SqliteStore(database).get_child("1") is None
 
 

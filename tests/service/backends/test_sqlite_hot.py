@@ -7,19 +7,20 @@ from pathlib import Path
 import pytest
 
 from service.backends.entry import follow, number
-from service.backends.sqlite.database import Database, Settings, open_database
+from service.backends.source import Options
+from service.backends.sqlite.database import Database, open_database
 from service.backends.sqlite.hot import HotEvents, HotLimits
 from service.backends.sqlite.log import SqliteEventLog
-from service.runtime.ports import Batch, Event, LogTail
+from service.runtime.ports import Batch, Event, LogConflictError, LogTail
 from tests.service.backends.blocked import blocked_writer
 from tests.service.backends.samples import everything, extend, payload
 
-_LIMITS = HotLimits(events=4, payload_bytes=100, runs=3, ended_runs=1)
+_LIMITS = HotLimits(events=4, payload_bytes=100, ended_runs=1)
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with open_database(tmp_path / "fabula.db", Settings(commit_interval_seconds=0)) as opened:
+    async with open_database(tmp_path / "fabula.db", Options(commit_interval_seconds=0)) as opened:
         yield opened
 
 
@@ -64,8 +65,18 @@ async def test_a_log_opened_later_continues_what_it_does_not_remember(database: 
     assert [event.payload for event in await log.read("run", 2, 9)] == [b"c"]
 
 
+async def test_after_a_conflict_the_database_is_asked_again(database: Database) -> None:
+    log, other = SqliteEventLog(database), SqliteEventLog(database)
+    await log.append("run", Batch(0, [b"a"]))
+    await other.append("run", Batch(1, [b"b"]))
+    with pytest.raises(LogConflictError):
+        await log.append("run", Batch(1, [b"c"]))
+
+    assert [event.payload for event in await everything(log, "run")] == [b"a", b"b"]
+
+
 async def test_a_live_reader_needs_no_disk(tmp_path: Path) -> None:
-    async with open_database(tmp_path / "fabula.db", Settings(commit_interval_seconds=0)) as database:
+    async with open_database(tmp_path / "fabula.db", Options(commit_interval_seconds=0)) as database:
         log = SqliteEventLog(database)
         await log.append("run", Batch(0, [b"a"], terminal=True))
     # The database is closed: whatever is answered now comes from memory.
@@ -103,14 +114,16 @@ def test_a_rewrite_that_shrinks_an_event_makes_room() -> None:
     assert hot.read("run", 0, 9) == [Event(1, b""), Event(2, b"y" * 90)]
 
 
-def test_the_run_that_was_used_longest_ago_leaves_first() -> None:
-    hot = HotEvents(_LIMITS)
-    for run_id in "abc":
+def test_no_run_leaves_before_it_has_ended_however_many_there_are() -> None:
+    hot = HotEvents(HotLimits())
+    runs = [f"run{n}" for n in range(1_000)]
+    for run_id in runs:
         _commit(hot, run_id, Batch(0, [b"x"]))
-    hot.read("a", 0, 1)
-    _commit(hot, "d", Batch(0, [b"x"]))
+    assert all(hot.read(run_id, 0, 1) == [Event(1, b"x")] for run_id in runs)
 
-    assert [run_id for run_id in "abcd" if hot.tail(run_id)] == ["a", "c", "d"]
+    for run_id in runs[:-1]:
+        _commit(hot, run_id, Batch(1, [b"y"], terminal=True))
+    assert [run_id for run_id in runs if hot.tail(run_id)] == runs[-1 - HotLimits().ended_runs :]
 
 
 def test_an_ended_run_leaves_when_others_have_ended() -> None:

@@ -1,20 +1,25 @@
 """Which files are opened, which are refused, and that a refused file stays as it was."""
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from service.backends.sqlite.database import Settings, open_database
+from service.backends.source import Options
+from service.backends.sqlite import database
+from service.backends.sqlite.database import Limits, open_database
 from service.backends.sqlite.log import SqliteEventLog
 from service.backends.sqlite.schema import VERSION
 from service.errors import ConfigError
 from service.runtime.ports import Batch
-from tests.service.backends.samples import everything
+from tests.service.backends.samples import everything, open_files
 
-_SETTINGS = Settings(commit_interval_seconds=0, busy_timeout_seconds=0.05)
+_AT_ONCE = Options(commit_interval_seconds=0)
+_LIMITS = Limits(busy_timeout_seconds=0.05)
 
 
 def _files(path: Path) -> Mapping[str, bytes]:
@@ -27,28 +32,53 @@ async def _refusal(path: Path) -> str:
     """The problem that opening the file raises; the file and what is beside it must stay as they were."""
     before = _files(path)
     with pytest.raises(ConfigError) as refused:
-        async with open_database(path, _SETTINGS):
+        async with open_database(path, _AT_ONCE, _LIMITS):
             pass
     assert _files(path) == before
     return str(refused.value)
 
 
 async def _make(path: Path, events: int = 1) -> None:
-    async with open_database(path, _SETTINGS) as database:
-        await SqliteEventLog(database).append("run", Batch(0, [b"event %d" % n * 50 for n in range(events)]))
+    async with open_database(path, _AT_ONCE, _LIMITS) as opened:
+        await SqliteEventLog(opened).append("run", Batch(0, [b"event %d" % n * 50 for n in range(events)]))
 
 
 async def test_a_database_is_for_one_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "fabula.db"
-    async with open_database(path, _SETTINGS) as database:
+    async with open_database(path, _AT_ONCE, _LIMITS) as opened:
         with pytest.raises(ConfigError, match=r"another Fabula process uses .*fabula\.db.*FABULA_DATA_DIR"):
-            async with open_database(path, _SETTINGS):
+            async with open_database(path, _AT_ONCE, _LIMITS):
                 pass
-        await SqliteEventLog(database).append("run", Batch(0, [b"a"]))
+        await SqliteEventLog(opened).append("run", Batch(0, [b"a"]))
 
     await _make(tmp_path / "other.db")
-    async with open_database(path, _SETTINGS) as database:
-        assert len(await everything(SqliteEventLog(database), "run")) == 1
+    async with open_database(path, _AT_ONCE, _LIMITS) as opened:
+        assert len(await everything(SqliteEventLog(opened), "run")) == 1
+
+
+async def test_a_cancelled_opening_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "fabula.db"
+    loop = asyncio.get_running_loop()
+    entered, release = asyncio.Event(), threading.Event()
+
+    def slow(*_arguments: object) -> None:
+        loop.call_soon_threadsafe(entered.set)
+        release.wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "migrate", slow)
+        opening = asyncio.create_task(_make(path))
+        await entered.wait()
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        release.set()
+
+    for thread in threading.enumerate():
+        if thread.name.startswith("sqlite"):
+            await asyncio.to_thread(thread.join, 10)
+    assert not open_files(tmp_path)
+    await _make(path)
 
 
 async def test_files_and_directories_are_made_for_the_owner_alone(tmp_path: Path) -> None:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from service.backends.sqlite.database import Database, Settings, open_database
+from service.backends.source import Options
+from service.backends.sqlite.database import Database, Limits, open_database
 from service.backends.sqlite.log import SqliteEventLog
 from service.errors import StoreUnavailable
 from service.runtime.ports import Batch, LogConflictError
 from tests.service.backends.blocked import blocked_writer
 from tests.service.backends.samples import everything, extend
 
-_SETTINGS = Settings(commit_interval_seconds=0, busy_timeout_seconds=0.05, queued_writes=100)
+_AT_ONCE = Options(commit_interval_seconds=0)
+_LIMITS = Limits(busy_timeout_seconds=0.05, queued_writes=100)
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def database(path: Path) -> AsyncIterator[Database]:
-    async with open_database(path, _SETTINGS) as opened:
+    async with open_database(path, _AT_ONCE, _LIMITS) as opened:
         yield opened
 
 
@@ -45,7 +47,7 @@ async def test_what_is_queued_together_is_committed_together(database: Database,
 
 
 async def test_an_idle_writer_commits_at_once_and_a_busy_one_waits_for_others(path: Path) -> None:
-    async with open_database(path, Settings(commit_interval_seconds=3600)) as database:
+    async with open_database(path, Options(commit_interval_seconds=3600)) as database:
         log = SqliteEventLog(database)
         await log.append("first", Batch(0, [b"a"]))
         async with asyncio.TaskGroup() as group:
@@ -189,7 +191,7 @@ async def test_readers_can_not_write(database: Database) -> None:
 
 
 async def test_a_closed_database_says_so(path: Path) -> None:
-    async with open_database(path, _SETTINGS) as database:
+    async with open_database(path, _AT_ONCE, _LIMITS) as database:
         log = SqliteEventLog(database)
     with pytest.raises(StoreUnavailable):
         await log.append("run", Batch(0, [b"a"]))

@@ -67,6 +67,33 @@ async def test_a_run_id_is_stored_once(store: Store) -> None:
     assert await store.get_run("a") == record("a", model="first")
 
 
+async def test_a_run_is_found_by_its_principal_and_request_id(store: Store) -> None:
+    first = await store.create_run(record("a", "one", request_id="once"))
+    await store.create_run(record("b", "two", request_id="other"))
+    await store.create_run(record("c", "one", request_id="another"))
+
+    assert await store.find_run("one", "once") == first
+    for principal, request_id in (("two", "once"), ("one", "other"), ("one", "ONCE"), ("one", "on%"), ("", "once")):
+        assert await store.find_run(principal, request_id) is None
+
+
+async def test_no_run_is_found_by_an_empty_request_id(store: Store) -> None:
+    await store.create_run(record("a"))
+
+    assert await store.find_run("house", "") is None
+
+
+async def test_a_run_that_is_found_is_as_it_stands_now_and_the_callers_own(store: Store) -> None:
+    first = await store.create_run(record("a", request_id="once"))
+    ended = _with_state(first.run, SUCCEEDED)
+    await store.update_run(ended, RUNNING)
+    for _ in range(2):
+        found = await store.find_run("house", "once")
+        assert found is not None
+        assert found.run == ended
+        found.run.model = "changed"
+
+
 async def test_of_fifty_racing_requests_all_get_the_same_run(store: Store) -> None:
     results = await asyncio.gather(*(store.create_run(record(f"run{n}", request_id="once")) for n in range(50)))
 

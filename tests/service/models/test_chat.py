@@ -125,6 +125,8 @@ async def test_a_failure_is_typed_and_logged_without_any_of_its_text() -> None:
     with structlog.testing.capture_logs() as logs, pytest.raises(ModelUnavailable, match=r"^It failed\.$"):
         await read(model)
     facts = {"event": "model_failed", "log_level": "warning", "model": "scripted"}
+    [places] = [line.pop("places") for line in logs]
+    assert places[-1].endswith(" _astream")
     assert logs == [facts | {"error": "ConnectionResetError", "reason": "ModelUnavailable"}]
 
 

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from fabula.run.v1 import run_pb2
-from service.errors import NotImplementedYet, StoreUnavailable
+from service.errors import CursorOutOfRange, NotImplementedYet, StoreUnavailable
 from service.runtime.ports import RunRecord
 from service.runtime.spec import new_record
 from service.runtime.writer import RunWriter
@@ -110,6 +110,19 @@ async def test_a_run_that_is_open_and_not_under_way_can_be_cancelled() -> None:
         cancelled = await runner.cancel_run("house", run.run_id)
         assert cancelled.state == run_pb2.RUN_STATE_CANCELLED
         assert await watching == await whole_run(log, run.run_id)
+
+
+async def test_a_run_that_ended_in_a_log_that_is_gone_cant_be_watched() -> None:
+    store, asked = ScriptedStore(), spec(telling(), request_id="once")
+    async with running(ScriptedLog(), store) as runner:
+        subscription = await runner.start(asked)
+        await read_on(subscription)
+    async with running(ScriptedLog(), store) as runner, asyncio.timeout(WITHIN):
+        with pytest.raises(CursorOutOfRange):
+            await runner.watch("house", subscription.run.run_id, 0)
+        with pytest.raises(CursorOutOfRange):
+            await runner.start(asked)
+        assert (await runner.get_run("house", subscription.run.run_id)).state == run_pb2.RUN_STATE_SUCCEEDED
 
 
 async def test_a_recovered_run_is_attached_to_by_its_request_id() -> None:

@@ -3,7 +3,6 @@
 from itertools import product
 
 import pytest
-from google.rpc import code_pb2, status_pb2
 
 from fabula.run.v1 import run_pb2
 from fabula.story.v1 import story_pb2
@@ -86,9 +85,9 @@ def test_a_transition_carries_the_error() -> None:
     ("error", "state"),
     [
         (None, SUCCEEDED),
-        (run_pb2.RunError(status=status_pb2.Status(code=code_pb2.CANCELLED)), CANCELLED),
-        (run_pb2.RunError(status=status_pb2.Status(code=code_pb2.INTERNAL)), FAILED),
-        (run_pb2.RunError(status=status_pb2.Status(code=code_pb2.DEADLINE_EXCEEDED)), FAILED),
+        (run_pb2.RunError(code=run_pb2.ERROR_REASON_RUN_CANCELLED), CANCELLED),
+        (run_pb2.RunError(code=run_pb2.ERROR_REASON_INTERNAL), FAILED),
+        (run_pb2.RunError(code=run_pb2.ERROR_REASON_RUN_DEADLINE_EXCEEDED), FAILED),
         (run_pb2.RunError(), FAILED),
     ],
 )

@@ -70,6 +70,23 @@ async def test_no_more_runs_are_started_than_the_limit_but_their_callers_may_att
         await read_on(await runner.start(spec(telling())))
 
 
+async def test_a_repeated_call_finds_its_run_however_full_the_service_is() -> None:
+    async with running(max_runs=1) as runner, asyncio.timeout(WITHIN):
+        told = await read_on(await runner.start(spec(telling(), request_id="once")))
+        async with await runner.start(spec(Work())):
+            assert await read_on(await runner.start(spec(telling(), request_id="once"))) == told
+            with pytest.raises(TooManyRuns):
+                await runner.start(spec(telling(), request_id="twice"))
+
+
+async def test_whoever_has_seen_the_end_finds_room_for_the_next_run() -> None:
+    async with running(max_runs=1, max_streams=1) as runner, asyncio.timeout(WITHIN):
+        for _ in range(50):
+            subscription = await runner.start(spec(telling()))
+            await read_on(subscription)
+            assert (await runner.get_run("house", subscription.run.run_id)).state == run_pb2.RUN_STATE_SUCCEEDED
+
+
 async def test_racing_starts_never_pass_the_limit() -> None:
     store, work = ScriptedStore(), Work()
     store.gate.shut()

@@ -185,6 +185,20 @@ async def test_a_log_that_is_down_at_the_end_is_written_once_it_heals() -> None:
     assert events[-1].HasField("complete")
 
 
+async def test_who_cancels_a_run_whose_end_cant_be_stored_is_told_so() -> None:
+    log, work = ScriptedLog(), Work()
+    async with running(log) as runner, asyncio.timeout(WITHIN):
+        subscription = await runner.start(spec(work))
+        await work.begun.wait()
+        await turns()
+        log.down = True
+        with pytest.raises(StoreUnavailable):
+            await runner.cancel_run("house", subscription.run.run_id)
+        log.down = False
+        assert (await read_on(subscription))[-1].error.code == run_pb2.ERROR_REASON_RUN_CANCELLED
+        assert (await runner.cancel_run("house", subscription.run.run_id)).state == run_pb2.RUN_STATE_CANCELLED
+
+
 async def test_a_store_that_is_down_at_the_end_learns_of_it_once_it_heals() -> None:
     log, store, work = ScriptedLog(), ScriptedStore(), Work()
     async with running(log, store) as runner, asyncio.timeout(WITHIN):

@@ -270,3 +270,12 @@ def test_a_very_long_text_leaves_at_once_and_a_long_one_in_small_chunks(
 def test_a_model_that_has_fallen_into_a_loop_holds_nobody_up(mode: "run_pb2.Release.ValueType", loop: str) -> None:
     gate, chunks = open_gate(SCREEN, mode), ["Once", " upon", *[loop] * 3_000]
     assert _text(_tell(gate, chunks)) == "".join(chunks)
+
+
+@pytest.mark.parametrize("release", MODES)
+def test_a_word_that_is_cut_for_its_length_is_screened_as_the_one_word_that_it_is(
+    release: run_pb2.Release.ValueType,
+) -> None:
+    text = "a" * MAX_CHARACTERS + "gore is long."
+    assert not HARD.find(text)
+    assert _text(_tell(open_gate(HARD, release), list(text))) == text

@@ -63,6 +63,8 @@ def _facts(task: StoryTask) -> dict[str, Any]:
             "age": task.age,
             "reading_level": level,
             "interests": list(task.interests),
+            "avoid_topics": list(task.avoid_topics),
+            "language": task.language,
         },
         "turn": {"custom": task.turn} if task.turn else None,
     }

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.errors import FabulaError, ModelOutputInvalid, ModelOutputTruncated
-from service.workflows.story.decoding import MAX_CHARACTERS, Draft, DraftDecoder, StringDecoder
+from service.workflows.story.decoding import MAX_BYTES, Draft, DraftDecoder, StringDecoder
 from tests.service.safety.chunks import cut, cuttings, pieces
 
 _TEXT = st.one_of(
@@ -217,7 +217,7 @@ def test_deep_nesting_is_passed_over_or_refused_with_a_typed_error(opening: str,
 
 def test_an_endless_answer_is_refused() -> None:
     decoder, chunk = DraftDecoder(), " " * 100_000
-    for _ in range(MAX_CHARACTERS // len(chunk)):
+    for _ in range(MAX_BYTES // len(chunk)):
         assert decoder.feed(chunk) == ""
     with pytest.raises(ModelOutputInvalid, match="longer than"):
         decoder.feed(" ")

@@ -32,6 +32,8 @@ _TASKS = st.builds(
     age=st.integers(3, 12),
     reading_level=st.sampled_from([child_pb2.READING_LEVEL_BEGINNER, child_pb2.READING_LEVEL_ADVANCED]),
     interests=st.lists(_TEXT, max_size=3).map(tuple),
+    avoid_topics=st.lists(_TEXT, max_size=3).map(tuple),
+    language=_TEXT,
     turn=_TEXT,
     release=st.just(run_pb2.RELEASE_SENTENCE),
 )
@@ -55,7 +57,14 @@ def _facts(task: StoryTask) -> dict[str, Any]:
         "theme": task.theme,
         "title": task.title,
         "chapter_number": task.chapter_number,
-        "reader": {"nickname": task.nickname, "age": task.age, "reading_level": level, "interests": interests},
+        "reader": {
+            "nickname": task.nickname,
+            "age": task.age,
+            "reading_level": level,
+            "interests": interests,
+            "avoid_topics": list(task.avoid_topics),
+            "language": task.language,
+        },
         "turn": {"custom": task.turn} if task.turn else None,
     }
 

@@ -46,7 +46,8 @@ class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.Val
 
 class RunState(_RunState, metaclass=_RunStateEnumTypeWrapper):
     """The states of a run. PENDING becomes RUNNING; RUNNING and PAUSED become each
-    other; all three end as SUCCEEDED, FAILED or CANCELLED and never leave that.
+    other. RUNNING ends as SUCCEEDED, all three as FAILED or CANCELLED; an end
+    state is never left.
     """
 
 RUN_STATE_UNSPECIFIED: RunState.ValueType  # 0

@@ -61,7 +61,9 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     FINISH_REASON_STOP: _FinishReason.ValueType  # 1
     """The text was at its end."""
     FINISH_REASON_LENGTH: _FinishReason.ValueType  # 2
-    """The token limit was reached; the text is cut short."""
+    """The token limit was reached; the text is cut short. Not sent by this
+    version, in which such a run ends with MODEL_OUTPUT_TRUNCATED.
+    """
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
     """Why a model stopped."""
@@ -71,7 +73,9 @@ FINISH_REASON_UNSPECIFIED: FinishReason.ValueType  # 0
 FINISH_REASON_STOP: FinishReason.ValueType  # 1
 """The text was at its end."""
 FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
-"""The token limit was reached; the text is cut short."""
+"""The token limit was reached; the text is cut short. Not sent by this
+version, in which such a run ends with MODEL_OUTPUT_TRUNCATED.
+"""
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
 @_typing.final

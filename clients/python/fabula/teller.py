@@ -4,7 +4,7 @@ from fabula.child.v1 import child_pb2
 from fabula.errors import FabulaError, InvalidRequest, RunFailed, Unavailable
 from fabula.run.v1 import run_pb2
 from fabula.story.v1.story_pb2 import Complete, Content, StoryEvent
-from fabula.terminal import Screen
+from fabula.terminal import Terminal
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
@@ -17,10 +17,10 @@ _NODES = {
 }
 
 
-class Narrator:
+class Teller:
     """Shows one run's events on a screen."""
 
-    def __init__(self, screen: Screen, address: str) -> None:
+    def __init__(self, screen: Terminal, address: str) -> None:
         self._screen = screen
         self._address = address
 

@@ -71,9 +71,11 @@ class ReleaseGate:
         if settled == 0:
             return 0
         # With what stands before it: where a word was cut for its length, no new word begins.
-        findings = self._screen.find(self._last + self._held, ended=ended)
-        self.blocked = bool(findings)
-        return min(settled, max(findings[0].start - len(self._last), 0)) if findings else settled
+        context = len(self._last)
+        found = self._screen.find(self._last + self._held, ended=ended)
+        starts = [finding.start - context for finding in found if finding.start >= context]
+        self.blocked = bool(starts)
+        return min(settled, *starts) if starts else settled
 
     def _settled(self) -> int:
         return self._screen.settled(self._held)

@@ -107,11 +107,12 @@ def test_all_of_a_clean_text_leaves_in_order(mode: "run_pb2.Release.ValueType", 
 @pytest.mark.parametrize("mode", MODES)
 @settings(deadline=None, max_examples=250)
 @given(data=st.data(), text=_CLEAN)
+@example(data=None, text="foxheroin heroinfox\n\nfox")
 def test_segments_are_sentences_or_paragraphs_however_the_text_is_cut(
-    mode: "run_pb2.Release.ValueType", data: st.DataObject, text: str
+    mode: "run_pb2.Release.ValueType", data: st.DataObject | None, text: str
 ) -> None:
     assume(not SCREEN.find(text))
-    released = _tell(open_gate(SCREEN, mode), data.draw(cuttings(text)))
+    released = _tell(open_gate(SCREEN, mode), data.draw(cuttings(text)) if data else list(text))
     units = _units(ParagraphSplitter() if mode == PARAGRAPH else SentenceSplitter(), text)
     assert _by_segment(released) == units
     assert mode == TOKEN or len(released) == len(units)

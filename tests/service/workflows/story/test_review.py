@@ -64,7 +64,7 @@ def test_the_score_falls_with_each_finding_and_never_below_zero() -> None:
 )
 def test_no_quote_is_in_what_the_reader_is_told(words: list[str]) -> None:
     text = " ".join(words)
-    draft = Draft(story_content=text, title=text, choices=[text[:200]])
+    draft = Draft(story_content=text, title=text[:300], choices=[text[:200]])
     result = review(draft, SCREEN)
     told = re.findall(r"\w+", str(result.message(1)).lower())
     assert len(result.message(1).issues) == len(result.issues)

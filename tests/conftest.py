@@ -1,5 +1,6 @@
 """Fixtures of every test: the Ollama server, and the service over it."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -8,6 +9,13 @@ import pytest
 
 from tests.harness import Served, serving
 from tests.ollama_server import OllamaServer
+
+# Settings of the shell that runs the tests are not the tests'.
+for _name in list(os.environ):
+    if _name.upper().startswith(("FABULA_", "OLLAMA_")) and _name != "FABULA_REQUIRE_ALL":
+        del os.environ[_name]
+    if _name.upper() in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        del os.environ[_name]
 
 Serve = Callable[..., AbstractAsyncContextManager[Served]]
 

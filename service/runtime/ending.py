@@ -23,5 +23,6 @@ async def conclude(
         payload = await writer.finish(body)
     error = codec.error(payload)
     ended = transition(run, end_state(error), error)
+    ended.last_sequence = writer.last_sequence
     await store.update_run(ended, run.state)
     return ended

@@ -41,7 +41,7 @@ class Supervisor:
             "run_ended",
             state=run_pb2.RunState.Name(self._active.run.state),
             reason=run_pb2.ErrorReason.Name(self._active.run.error.code),
-            events=self._writer.last_sequence,
+            events=self._active.run.last_sequence,
             seconds=round(asyncio.get_running_loop().time() - started, 3),
         )
 

@@ -8,6 +8,8 @@ from typing import TextIO
 _PIECES = re.compile(r"\n|[^\S\n]+|\S+")
 _LONGEST_HELD_WORD = 30
 _CLEAR_LINE = "\r\x1b[K"
+# All but line feed and tab: a terminal would obey them, and neither a model nor a title is to command it.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def terminal_width() -> int:
@@ -72,6 +74,7 @@ class Terminal:
 
     On a terminal the text is wrapped and the status is one line, redrawn; it is drawn only while no line of the story
     is begun, as it would overwrite it. Elsewhere the text is passed on byte for byte and each status is a line.
+    Control characters reach neither a terminal nor `err`.
     """
 
     def __init__(self, out: TextIO, err: TextIO, width: Callable[[], int] = terminal_width) -> None:
@@ -87,7 +90,7 @@ class Terminal:
     def story(self, text: str) -> None:
         """Prints the next piece of the story."""
         self._clear()
-        self._print(self._wrap.feed(text) if self._wraps else text)
+        self._print(self._wrap.feed(_harmless(text)) if self._wraps else text)
 
     def end_line(self) -> None:
         """Ends the line of the story that is begun, if one is."""
@@ -98,6 +101,7 @@ class Terminal:
 
     def status(self, line: str) -> None:
         """Says how far things are."""
+        line = _harmless(line)
         if not self._redraws:
             self._tell(f"{line}\n")
         elif not (self._wraps and self._open_line):
@@ -108,7 +112,7 @@ class Terminal:
         """A line that stays."""
         self.end_line()
         self._clear()
-        self._tell(f"{line}\n")
+        self._tell(f"{_harmless(line)}\n")
 
     def _print(self, text: str) -> None:
         if text:
@@ -124,3 +128,7 @@ class Terminal:
         if self._drawn:
             self._tell(_CLEAR_LINE)
             self._drawn = False
+
+
+def _harmless(text: str) -> str:
+    return _CONTROL.sub("", text)

@@ -54,6 +54,16 @@ def test_a_pipe_gets_the_story_byte_for_byte() -> None:
     assert out.getvalue() == "One  long sentence that\n\n wraps not at all.\n"
 
 
+def test_no_story_and_no_title_commands_the_terminal() -> None:
+    terminal, pipe = Tty(), io.StringIO()
+    screen = Terminal(terminal, terminal, lambda: 40)
+    screen.story("A \x1b[31mred\x1b]0;name\x07 fox\x9b2J.\n")
+    screen.say("T\x1b[2Jitle")
+    assert terminal.getvalue() == "A [31mred]0;name fox2J.\nT[2Jitle\n"
+    Terminal(pipe, pipe, lambda: 40).say("T\x1b[2Jitle")
+    assert pipe.getvalue() == "T[2Jitle\n"
+
+
 def test_the_status_is_redrawn_on_a_terminal_and_a_line_each_elsewhere() -> None:
     tty, pipe = Tty(), io.StringIO()
     for err in (tty, pipe):

@@ -174,13 +174,15 @@ async def test_a_job_that_is_done_when_it_is_cancelled_ends_well() -> None:
 
 async def test_a_log_that_is_down_at_the_end_is_written_once_it_heals() -> None:
     log, work = ScriptedLog(), Work()
-    async with running(log) as runner, asyncio.timeout(WITHIN):
-        subscription = await runner.start(spec(work))
-        await work.begun.wait()
-        log.refusals.extend(StoreUnavailable(DOWN) for _ in range(4))
-        work.go.set()
-        events = await read_on(subscription)
-        assert not log.refusals
+    with capture_logs() as lines:
+        async with running(log) as runner, asyncio.timeout(WITHIN):
+            subscription = await runner.start(spec(work))
+            await work.begun.wait()
+            log.refusals.extend(StoreUnavailable(DOWN) for _ in range(4))
+            work.go.set()
+            events = await read_on(subscription)
+            assert not log.refusals
+    assert [line["events"] for line in lines if line["event"] == "run_ended"] == [len(events)]
     assert events == await whole_run(log, subscription.run.run_id)
     assert events[-1].HasField("complete")
 

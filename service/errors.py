@@ -45,6 +45,17 @@ class InvalidRequest(FabulaError):
         self.violations = tuple(violations)
 
 
+class InputUnfit(InvalidRequest):
+    """A text of the request is not fit for a child of this age."""
+
+    reason = run_pb2.ERROR_REASON_INPUT_UNFIT
+
+    def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
+        super().__init__(violations)
+        names = ", ".join(dict.fromkeys(field for field, _ in violations))
+        self.message = f"Not fit for a child of this age: {names}. Please say it in other words."
+
+
 class MalformedRequest(FabulaError):
     code = code_pb2.INVALID_ARGUMENT
     reason = run_pb2.ERROR_REASON_MALFORMED_REQUEST
@@ -63,6 +74,16 @@ class ChildNotFound(FabulaError):
 class StoryNotFound(FabulaError):
     code = code_pb2.NOT_FOUND
     reason = run_pb2.ERROR_REASON_STORY_NOT_FOUND
+
+
+class ChapterNotFound(FabulaError):
+    code = code_pb2.NOT_FOUND
+    reason = run_pb2.ERROR_REASON_CHAPTER_NOT_FOUND
+
+
+class StoryEnded(FabulaError):
+    code = code_pb2.FAILED_PRECONDITION
+    reason = run_pb2.ERROR_REASON_STORY_ENDED
 
 
 class RunNotFound(FabulaError):
@@ -113,6 +134,14 @@ class RunDeadlineExceeded(FabulaError):
 class ContentRejected(FabulaError):
     code = code_pb2.FAILED_PRECONDITION
     reason = run_pb2.ERROR_REASON_CONTENT_REJECTED
+    retryable = True
+
+
+class ReviewUnavailable(FabulaError):
+    """The review could not be done: nothing is approved then."""
+
+    code = code_pb2.UNAVAILABLE
+    reason = run_pb2.ERROR_REASON_REVIEW_UNAVAILABLE
     retryable = True
 
 

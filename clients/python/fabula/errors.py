@@ -100,6 +100,10 @@ class RunStateConflict(FabulaError):
     """The run's state does not allow this."""
 
 
+class StoryEnded(FabulaError):
+    """The chapter that was to be continued is the last one of its tale."""
+
+
 class NotImplementedYet(FabulaError):
     """In the contract, but not in this version of the service."""
 

@@ -41,6 +41,8 @@ REASONS: Mapping["run_pb2.ErrorReason.ValueType", type[errors.FabulaError]] = {
     run_pb2.ERROR_REASON_UNAUTHENTICATED: errors.Unauthenticated,
     run_pb2.ERROR_REASON_PERMISSION_DENIED: errors.PermissionDenied,
     run_pb2.ERROR_REASON_INTERNAL: errors.ServiceFault,
+    run_pb2.ERROR_REASON_CHAPTER_NOT_FOUND: errors.NotFound,
+    run_pb2.ERROR_REASON_STORY_ENDED: errors.StoryEnded,
 }
 """The class of every reason of the service."""
 

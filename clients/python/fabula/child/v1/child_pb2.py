@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x66\x61\x62ula/child/v1/child.proto\x12\x0f\x66\x61\x62ula.child.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x02\n\x05\x43hild\x12\x10\n\x08\x63hild_id\x18\x01 \x01(\t\x12\x10\n\x08nickname\x18\x02 \x01(\t\x12\x0b\n\x03\x61ge\x18\x03 \x01(\x05\x12\x34\n\rreading_level\x18\x04 \x01(\x0e\x32\x1d.fabula.child.v1.ReadingLevel\x12\x11\n\tinterests\x18\x05 \x03(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x14\n\x0c\x61void_topics\x18\x07 \x03(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x88\x02\n\x12\x43reateChildRequest\x12\x1b\n\x08nickname\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(\x12\x16\n\x03\x61ge\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x0c(\x03\x12>\n\rreading_level\x18\x03 \x01(\x0e\x32\x1d.fabula.child.v1.ReadingLevelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12#\n\tinterests\x18\x04 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x14\"\x06r\x04\x10\x01\x18<\x12\x30\n\x08language\x18\x05 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^([A-Za-z0-9-]{2,35})?$\x12&\n\x0c\x61void_topics\x18\x06 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x32\"\x06r\x04\x10\x01\x18<\"<\n\x13\x43reateChildResponse\x12%\n\x05\x63hild\x18\x01 \x01(\x0b\x32\x16.fabula.child.v1.Child\"A\n\x0fGetChildRequest\x12.\n\x08\x63hild_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"9\n\x10GetChildResponse\x12%\n\x05\x63hild\x18\x01 \x01(\x0b\x32\x16.fabula.child.v1.Child\"R\n\x13ListChildrenRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"Y\n\x14ListChildrenResponse\x12(\n\x08\x63hildren\x18\x01 \x03(\x0b\x32\x16.fabula.child.v1.Child\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x91\x03\n\x12UpdateChildRequest\x12.\n\x08\x63hild_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12 \n\x08nickname\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(H\x00\x88\x01\x01\x12\x1b\n\x03\x61ge\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x0c(\x03H\x01\x88\x01\x01\x12\x43\n\rreading_level\x18\x04 \x01(\x0e\x32\x1d.fabula.child.v1.ReadingLevelB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x02\x88\x01\x01\x12-\n\tinterests\x18\x05 \x01(\x0b\x32\x1a.fabula.child.v1.TopicList\x12\x32\n\x08language\x18\x06 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^[A-Za-z0-9-]{2,35}$H\x03\x88\x01\x01\x12\x30\n\x0c\x61void_topics\x18\x07 \x01(\x0b\x32\x1a.fabula.child.v1.TopicListB\x0b\n\t_nicknameB\x06\n\x04_ageB\x10\n\x0e_reading_levelB\x0b\n\t_language\"-\n\tTopicList\x12 \n\x06topics\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x32\"\x06r\x04\x10\x01\x18<\"<\n\x13UpdateChildResponse\x12%\n\x05\x63hild\x18\x01 \x01(\x0b\x32\x16.fabula.child.v1.Child\"D\n\x12\x44\x65leteChildRequest\x12.\n\x08\x63hild_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"\x15\n\x13\x44\x65leteChildResponse*\x85\x01\n\x0cReadingLevel\x12\x1d\n\x19READING_LEVEL_UNSPECIFIED\x10\x00\x12\x1a\n\x16READING_LEVEL_BEGINNER\x10\x01\x12\x1e\n\x1aREADING_LEVEL_INTERMEDIATE\x10\x02\x12\x1a\n\x16READING_LEVEL_ADVANCED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x66\x61\x62ula/child/v1/child.proto\x12\x0f\x66\x61\x62ula.child.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x02\n\x05\x43hild\x12\x10\n\x08\x63hild_id\x18\x01 \x01(\t\x12\x10\n\x08nickname\x18\x02 \x01(\t\x12\x0b\n\x03\x61ge\x18\x03 \x01(\x05\x12\x34\n\rreading_level\x18\x04 \x01(\x0e\x32\x1d.fabula.child.v1.ReadingLevel\x12\x11\n\tinterests\x18\x05 \x03(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x14\n\x0c\x61void_topics\x18\x07 \x03(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc7\x02\n\x12\x43reateChildRequest\x12\x30\n\x08nickname\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18(2\x13^[^\\x00-\\x1f\\x7f]*$\x12\x16\n\x03\x61ge\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x0c(\x03\x12>\n\rreading_level\x18\x03 \x01(\x0e\x32\x1d.fabula.child.v1.ReadingLevelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x38\n\tinterests\x18\x04 \x03(\tB%\xbaH\"\x92\x01\x1f\x10\x14\"\x1br\x19\x10\x01\x18<2\x13^[^\\x00-\\x1f\\x7f]*$\x12\x30\n\x08language\x18\x05 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^([A-Za-z0-9-]{2,35})?$\x12;\n\x0c\x61void_topics\x18\x06 \x03(\tB%\xbaH\"\x92\x01\x1f\x10\x32\"\x1br\x19\x10\x01\x18<2\x13^[^\\x00-\\x1f\\x7f]*$\"<\n\x13\x43reateChildResponse\x12%\n\x05\x63hild\x18\x01 \x01(\x0b\x32\x16.fabula.child.v1.Child\"A\n\x0fGetChildRequest\x12.\n\x08\x63hild_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"9\n\x10GetChildResponse\x12%\n\x05\x63hild\x18\x01 \x01(\x0b\x32\x16.fabula.child.v1.Child\"R\n\x13ListChildrenRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"Y\n\x14ListChildrenResponse\x12(\n\x08\x63hildren\x18\x01 \x03(\x0b\x32\x16.fabula.child.v1.Child\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xfb\x03\n\x12UpdateChildRequest\x12.\n\x08\x63hild_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x35\n\x08nickname\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x10\x01\x18(2\x13^[^\\x00-\\x1f\\x7f]*$H\x00\x88\x01\x01\x12\x1b\n\x03\x61ge\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x0c(\x03H\x01\x88\x01\x01\x12\x43\n\rreading_level\x18\x04 \x01(\x0e\x32\x1d.fabula.child.v1.ReadingLevelB\x08\xbaH\x05\x82\x01\x02\x10\x01H\x02\x88\x01\x01\x12\x81\x01\n\tinterests\x18\x05 \x01(\x0b\x32\x1a.fabula.child.v1.TopicListBR\xbaHO\xba\x01L\n\x13interests.max_items\x12\x1bmust hold at most 20 topics\x1a\x18this.topics.size() <= 20\x12\x32\n\x08language\x18\x06 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^[A-Za-z0-9-]{2,35}$H\x03\x88\x01\x01\x12\x30\n\x0c\x61void_topics\x18\x07 \x01(\x0b\x32\x1a.fabula.child.v1.TopicListB\x0b\n\t_nicknameB\x06\n\x04_ageB\x10\n\x0e_reading_levelB\x0b\n\t_language\"B\n\tTopicList\x12\x35\n\x06topics\x18\x01 \x03(\tB%\xbaH\"\x92\x01\x1f\x10\x32\"\x1br\x19\x10\x01\x18<2\x13^[^\\x00-\\x1f\\x7f]*$\"<\n\x13UpdateChildResponse\x12%\n\x05\x63hild\x18\x01 \x01(\x0b\x32\x16.fabula.child.v1.Child\"D\n\x12\x44\x65leteChildRequest\x12.\n\x08\x63hild_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"\x15\n\x13\x44\x65leteChildResponse*\x85\x01\n\x0cReadingLevel\x12\x1d\n\x19READING_LEVEL_UNSPECIFIED\x10\x00\x12\x1a\n\x16READING_LEVEL_BEGINNER\x10\x01\x12\x1e\n\x1aREADING_LEVEL_INTERMEDIATE\x10\x02\x12\x1a\n\x16READING_LEVEL_ADVANCED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,17 +34,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fabula.child.v1.child_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREATECHILDREQUEST'].fields_by_name['nickname']._loaded_options = None
-  _globals['_CREATECHILDREQUEST'].fields_by_name['nickname']._serialized_options = b'\272H\006r\004\020\001\030('
+  _globals['_CREATECHILDREQUEST'].fields_by_name['nickname']._serialized_options = b'\272H\033r\031\020\001\030(2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_CREATECHILDREQUEST'].fields_by_name['age']._loaded_options = None
   _globals['_CREATECHILDREQUEST'].fields_by_name['age']._serialized_options = b'\272H\006\032\004\030\014(\003'
   _globals['_CREATECHILDREQUEST'].fields_by_name['reading_level']._loaded_options = None
   _globals['_CREATECHILDREQUEST'].fields_by_name['reading_level']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_CREATECHILDREQUEST'].fields_by_name['interests']._loaded_options = None
-  _globals['_CREATECHILDREQUEST'].fields_by_name['interests']._serialized_options = b'\272H\r\222\001\n\020\024\"\006r\004\020\001\030<'
+  _globals['_CREATECHILDREQUEST'].fields_by_name['interests']._serialized_options = b'\272H\"\222\001\037\020\024\"\033r\031\020\001\030<2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_CREATECHILDREQUEST'].fields_by_name['language']._loaded_options = None
   _globals['_CREATECHILDREQUEST'].fields_by_name['language']._serialized_options = b'\272H\033r\0312\027^([A-Za-z0-9-]{2,35})?$'
   _globals['_CREATECHILDREQUEST'].fields_by_name['avoid_topics']._loaded_options = None
-  _globals['_CREATECHILDREQUEST'].fields_by_name['avoid_topics']._serialized_options = b'\272H\r\222\001\n\0202\"\006r\004\020\001\030<'
+  _globals['_CREATECHILDREQUEST'].fields_by_name['avoid_topics']._serialized_options = b'\272H\"\222\001\037\0202\"\033r\031\020\001\030<2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_GETCHILDREQUEST'].fields_by_name['child_id']._loaded_options = None
   _globals['_GETCHILDREQUEST'].fields_by_name['child_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_LISTCHILDRENREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -54,41 +54,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATECHILDREQUEST'].fields_by_name['child_id']._loaded_options = None
   _globals['_UPDATECHILDREQUEST'].fields_by_name['child_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_UPDATECHILDREQUEST'].fields_by_name['nickname']._loaded_options = None
-  _globals['_UPDATECHILDREQUEST'].fields_by_name['nickname']._serialized_options = b'\272H\006r\004\020\001\030('
+  _globals['_UPDATECHILDREQUEST'].fields_by_name['nickname']._serialized_options = b'\272H\033r\031\020\001\030(2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_UPDATECHILDREQUEST'].fields_by_name['age']._loaded_options = None
   _globals['_UPDATECHILDREQUEST'].fields_by_name['age']._serialized_options = b'\272H\006\032\004\030\014(\003'
   _globals['_UPDATECHILDREQUEST'].fields_by_name['reading_level']._loaded_options = None
   _globals['_UPDATECHILDREQUEST'].fields_by_name['reading_level']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_UPDATECHILDREQUEST'].fields_by_name['interests']._loaded_options = None
+  _globals['_UPDATECHILDREQUEST'].fields_by_name['interests']._serialized_options = b'\272HO\272\001L\n\023interests.max_items\022\033must hold at most 20 topics\032\030this.topics.size() <= 20'
   _globals['_UPDATECHILDREQUEST'].fields_by_name['language']._loaded_options = None
   _globals['_UPDATECHILDREQUEST'].fields_by_name['language']._serialized_options = b'\272H\030r\0262\024^[A-Za-z0-9-]{2,35}$'
   _globals['_TOPICLIST'].fields_by_name['topics']._loaded_options = None
-  _globals['_TOPICLIST'].fields_by_name['topics']._serialized_options = b'\272H\r\222\001\n\0202\"\006r\004\020\001\030<'
+  _globals['_TOPICLIST'].fields_by_name['topics']._serialized_options = b'\272H\"\222\001\037\0202\"\033r\031\020\001\030<2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_DELETECHILDREQUEST'].fields_by_name['child_id']._loaded_options = None
   _globals['_DELETECHILDREQUEST'].fields_by_name['child_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
-  _globals['_READINGLEVEL']._serialized_start=1617
-  _globals['_READINGLEVEL']._serialized_end=1750
+  _globals['_READINGLEVEL']._serialized_start=1807
+  _globals['_READINGLEVEL']._serialized_end=1940
   _globals['_CHILD']._serialized_start=111
   _globals['_CHILD']._serialized_end=378
   _globals['_CREATECHILDREQUEST']._serialized_start=381
-  _globals['_CREATECHILDREQUEST']._serialized_end=645
-  _globals['_CREATECHILDRESPONSE']._serialized_start=647
-  _globals['_CREATECHILDRESPONSE']._serialized_end=707
-  _globals['_GETCHILDREQUEST']._serialized_start=709
-  _globals['_GETCHILDREQUEST']._serialized_end=774
-  _globals['_GETCHILDRESPONSE']._serialized_start=776
-  _globals['_GETCHILDRESPONSE']._serialized_end=833
-  _globals['_LISTCHILDRENREQUEST']._serialized_start=835
-  _globals['_LISTCHILDRENREQUEST']._serialized_end=917
-  _globals['_LISTCHILDRENRESPONSE']._serialized_start=919
-  _globals['_LISTCHILDRENRESPONSE']._serialized_end=1008
-  _globals['_UPDATECHILDREQUEST']._serialized_start=1011
-  _globals['_UPDATECHILDREQUEST']._serialized_end=1412
-  _globals['_TOPICLIST']._serialized_start=1414
-  _globals['_TOPICLIST']._serialized_end=1459
-  _globals['_UPDATECHILDRESPONSE']._serialized_start=1461
-  _globals['_UPDATECHILDRESPONSE']._serialized_end=1521
-  _globals['_DELETECHILDREQUEST']._serialized_start=1523
-  _globals['_DELETECHILDREQUEST']._serialized_end=1591
-  _globals['_DELETECHILDRESPONSE']._serialized_start=1593
-  _globals['_DELETECHILDRESPONSE']._serialized_end=1614
+  _globals['_CREATECHILDREQUEST']._serialized_end=708
+  _globals['_CREATECHILDRESPONSE']._serialized_start=710
+  _globals['_CREATECHILDRESPONSE']._serialized_end=770
+  _globals['_GETCHILDREQUEST']._serialized_start=772
+  _globals['_GETCHILDREQUEST']._serialized_end=837
+  _globals['_GETCHILDRESPONSE']._serialized_start=839
+  _globals['_GETCHILDRESPONSE']._serialized_end=896
+  _globals['_LISTCHILDRENREQUEST']._serialized_start=898
+  _globals['_LISTCHILDRENREQUEST']._serialized_end=980
+  _globals['_LISTCHILDRENRESPONSE']._serialized_start=982
+  _globals['_LISTCHILDRENRESPONSE']._serialized_end=1071
+  _globals['_UPDATECHILDREQUEST']._serialized_start=1074
+  _globals['_UPDATECHILDREQUEST']._serialized_end=1581
+  _globals['_TOPICLIST']._serialized_start=1583
+  _globals['_TOPICLIST']._serialized_end=1649
+  _globals['_UPDATECHILDRESPONSE']._serialized_start=1651
+  _globals['_UPDATECHILDRESPONSE']._serialized_end=1711
+  _globals['_DELETECHILDREQUEST']._serialized_start=1713
+  _globals['_DELETECHILDREQUEST']._serialized_end=1781
+  _globals['_DELETECHILDRESPONSE']._serialized_start=1783
+  _globals['_DELETECHILDRESPONSE']._serialized_end=1804
 # @@protoc_insertion_point(module_scope)

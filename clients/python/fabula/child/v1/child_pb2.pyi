@@ -125,7 +125,9 @@ class CreateChildRequest(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     AVOID_TOPICS_FIELD_NUMBER: _builtins.int
     nickname: _builtins.str
-    """How the story addresses the child, 1 to 40 characters."""
+    """How the story addresses the child, 1 to 40 characters in one line.
+    INPUT_UNFIT when it is not fit for the child's age.
+    """
     age: _builtins.int
     """In years, 3 to 12."""
     reading_level: Global___ReadingLevel.ValueType
@@ -134,11 +136,13 @@ class CreateChildRequest(_message.Message):
     """A BCP 47 tag of at most 35 characters; empty: "en"."""
     @_builtins.property
     def interests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """At most 20, each of 1 to 60 characters."""
+        """At most 20, each of 1 to 60 characters in one line. INPUT_UNFIT when one is
+        not fit for the child's age.
+        """
 
     @_builtins.property
     def avoid_topics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """At most 50, each of 1 to 60 characters."""
+        """At most 50, each of 1 to 60 characters in one line."""
 
     def __init__(
         self,
@@ -300,16 +304,20 @@ class UpdateChildRequest(_message.Message):
     child_id: _builtins.str
     """The child; required. CHILD_NOT_FOUND when there is no such child."""
     nickname: _builtins.str
-    """The new nickname, 1 to 40 characters."""
+    """The new nickname, 1 to 40 characters in one line. INPUT_UNFIT when it is not
+    fit for the child's age.
+    """
     age: _builtins.int
     """The new age in years, 3 to 12."""
     reading_level: Global___ReadingLevel.ValueType
-    """The new reading level."""
+    """The new reading level; unspecified: chosen by age."""
     language: _builtins.str
     """The new language, a BCP 47 tag."""
     @_builtins.property
     def interests(self) -> Global___TopicList:
-        """The new interests, all of them."""
+        """The new interests, all of them, at most 20. INPUT_UNFIT when one is not fit
+        for the child's age.
+        """
 
     @_builtins.property
     def avoid_topics(self) -> Global___TopicList:

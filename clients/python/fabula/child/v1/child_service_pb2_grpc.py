@@ -26,8 +26,7 @@ if _version_not_supported:
 
 
 class ChildServiceStub:
-    """Looks after the profiles of children. Not implemented yet: every RPC answers
-    UNIMPLEMENTED with the reason NOT_IMPLEMENTED.
+    """Looks after the profiles of children.
     """
 
     def __init__(self, channel):
@@ -64,8 +63,7 @@ class ChildServiceStub:
 
 
 class ChildServiceServicer:
-    """Looks after the profiles of children. Not implemented yet: every RPC answers
-    UNIMPLEMENTED with the reason NOT_IMPLEMENTED.
+    """Looks after the profiles of children.
     """
 
     def CreateChild(self, request, context):
@@ -97,7 +95,8 @@ class ChildServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteChild(self, request, context):
-        """Erases everything of that child's.
+        """Erases everything of that child's, also from the files: profile, stories,
+        runs and events. Runs that are under way are cancelled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,8 +139,7 @@ def add_ChildServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ChildService:
-    """Looks after the profiles of children. Not implemented yet: every RPC answers
-    UNIMPLEMENTED with the reason NOT_IMPLEMENTED.
+    """Looks after the profiles of children.
     """
 
     @staticmethod

@@ -27,9 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ChildServiceStub:
-    """Looks after the profiles of children. Not implemented yet: every RPC answers
-    UNIMPLEMENTED with the reason NOT_IMPLEMENTED.
-    """
+    """Looks after the profiles of children."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -44,13 +42,13 @@ class ChildServiceStub:
     UpdateChild: _grpc.UnaryUnaryMultiCallable[_child_pb2.UpdateChildRequest, _child_pb2.UpdateChildResponse]
     """Changes what is present in the request."""
     DeleteChild: _grpc.UnaryUnaryMultiCallable[_child_pb2.DeleteChildRequest, _child_pb2.DeleteChildResponse]
-    """Erases everything of that child's."""
+    """Erases everything of that child's, also from the files: profile, stories,
+    runs and events. Runs that are under way are cancelled.
+    """
 
 @_typing.type_check_only
 class ChildServiceAsyncStub(ChildServiceStub):
-    """Looks after the profiles of children. Not implemented yet: every RPC answers
-    UNIMPLEMENTED with the reason NOT_IMPLEMENTED.
-    """
+    """Looks after the profiles of children."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateChild: _aio.UnaryUnaryMultiCallable[_child_pb2.CreateChildRequest, _child_pb2.CreateChildResponse]  # type: ignore[assignment]
@@ -62,12 +60,12 @@ class ChildServiceAsyncStub(ChildServiceStub):
     UpdateChild: _aio.UnaryUnaryMultiCallable[_child_pb2.UpdateChildRequest, _child_pb2.UpdateChildResponse]  # type: ignore[assignment]
     """Changes what is present in the request."""
     DeleteChild: _aio.UnaryUnaryMultiCallable[_child_pb2.DeleteChildRequest, _child_pb2.DeleteChildResponse]  # type: ignore[assignment]
-    """Erases everything of that child's."""
+    """Erases everything of that child's, also from the files: profile, stories,
+    runs and events. Runs that are under way are cancelled.
+    """
 
 class ChildServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Looks after the profiles of children. Not implemented yet: every RPC answers
-    UNIMPLEMENTED with the reason NOT_IMPLEMENTED.
-    """
+    """Looks after the profiles of children."""
 
     @_abc_1.abstractmethod
     def CreateChild(
@@ -107,6 +105,8 @@ class ChildServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _child_pb2.DeleteChildRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_child_pb2.DeleteChildResponse, _abc.Awaitable[_child_pb2.DeleteChildResponse]]:
-        """Erases everything of that child's."""
+        """Erases everything of that child's, also from the files: profile, stories,
+        runs and events. Runs that are under way are cancelled.
+        """
 
 def add_ChildServiceServicer_to_server(servicer: ChildServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66\x61\x62ula/run/v1/run.proto\x12\rfabula.run.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xfe\x02\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08workflow\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.fabula.run.v1.RunState\x12\x10\n\x08\x63hild_id\x18\x04 \x01(\t\x12\x10\n\x08story_id\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlast_sequence\x18\x0b \x01(\x05\x12\x17\n\x0foldest_sequence\x18\x0c \x01(\x05\x12&\n\x05\x65rror\x18\r \x01(\x0b\x32\x17.fabula.run.v1.RunError\"\x95\x01\n\x08RunError\x12\x0f\n\x07message\x18\x01 \x01(\t\x12(\n\x04\x63ode\x18\x02 \x01(\x0e\x32\x1a.fabula.run.v1.ErrorReason\x12\x11\n\tretryable\x18\x03 \x01(\x08\x12\"\n\x06status\x18\x04 \x01(\x0b\x32\x12.google.rpc.Status\x12\x17\n\x0fpartial_text_id\x18\x05 \x01(\t\"W\n\tNodeEvent\x12\x0c\n\x04node\x18\x01 \x01(\t\x12)\n\x06status\x18\x02 \x01(\x0e\x32\x19.fabula.run.v1.NodeStatus\x12\x11\n\titeration\x18\x03 \x01(\x05\"\x0b\n\tHeartbeat\"=\n\rGetRunRequest\x12,\n\x06run_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"1\n\x0eGetRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.fabula.run.v1.Run\"\xb3\x01\n\x0fListRunsRequest\x12\x31\n\x08\x63hild_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\xd8\x01\x01\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32\x17.fabula.run.v1.RunStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"M\n\x10ListRunsResponse\x12 \n\x04runs\x18\x01 \x03(\x0b\x32\x12.fabula.run.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"@\n\x10\x43\x61ncelRunRequest\x12,\n\x06run_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"4\n\x11\x43\x61ncelRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.fabula.run.v1.Run\"?\n\x0fPauseRunRequest\x12,\n\x06run_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"3\n\x10PauseRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.fabula.run.v1.Run\"B\n\x12\x43ontinueRunRequest\x12,\n\x06run_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"6\n\x13\x43ontinueRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.fabula.run.v1.Run*\xb1\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_STATE_PENDING\x10\x01\x12\x15\n\x11RUN_STATE_RUNNING\x10\x02\x12\x14\n\x10RUN_STATE_PAUSED\x10\x03\x12\x17\n\x13RUN_STATE_SUCCEEDED\x10\x04\x12\x14\n\x10RUN_STATE_FAILED\x10\x05\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x06*u\n\nNodeStatus\x12\x1b\n\x17NODE_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13NODE_STATUS_STARTED\x10\x01\x12\x19\n\x15NODE_STATUS_COMPLETED\x10\x02\x12\x16\n\x12NODE_STATUS_FAILED\x10\x03*w\n\x07Release\x12\x17\n\x13RELEASE_UNSPECIFIED\x10\x00\x12\x14\n\x10RELEASE_SENTENCE\x10\x01\x12\x15\n\x11RELEASE_PARAGRAPH\x10\x02\x12\x13\n\x0fRELEASE_CHAPTER\x10\x03\x12\x11\n\rRELEASE_TOKEN\x10\x04*a\n\x0cOnDisconnect\x12\x1d\n\x19ON_DISCONNECT_UNSPECIFIED\x10\x00\x12\x18\n\x14ON_DISCONNECT_CANCEL\x10\x01\x12\x18\n\x14ON_DISCONNECT_LINGER\x10\x02*\x9a\x08\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\"\n\x1e\x45RROR_REASON_VALIDATION_FAILED\x10\x01\x12\"\n\x1e\x45RROR_REASON_MALFORMED_REQUEST\x10\x02\x12#\n\x1f\x45RROR_REASON_PAGE_TOKEN_INVALID\x10\x03\x12\x1c\n\x18\x45RROR_REASON_INPUT_UNFIT\x10\x04\x12 \n\x1c\x45RROR_REASON_CHILD_NOT_FOUND\x10\x05\x12 \n\x1c\x45RROR_REASON_STORY_NOT_FOUND\x10\x06\x12\x1e\n\x1a\x45RROR_REASON_RUN_NOT_FOUND\x10\x07\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x08\x12$\n ERROR_REASON_CURSOR_OUT_OF_RANGE\x10\t\x12#\n\x1f\x45RROR_REASON_RUN_STATE_CONFLICT\x10\n\x12 \n\x1c\x45RROR_REASON_NOT_IMPLEMENTED\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_RUN_CANCELLED\x10\x0c\x12 \n\x1c\x45RROR_REASON_RUN_INTERRUPTED\x10\r\x12&\n\"ERROR_REASON_RUN_DEADLINE_EXCEEDED\x10\x0e\x12!\n\x1d\x45RROR_REASON_CONTENT_REJECTED\x10\x0f\x12#\n\x1f\x45RROR_REASON_REVIEW_UNAVAILABLE\x10\x10\x12\"\n\x1e\x45RROR_REASON_MODEL_UNAVAILABLE\x10\x11\x12 \n\x1c\x45RROR_REASON_MODEL_NOT_FOUND\x10\x12\x12\x1e\n\x1a\x45RROR_REASON_MODEL_TIMEOUT\x10\x13\x12%\n!ERROR_REASON_MODEL_OUTPUT_INVALID\x10\x14\x12\'\n#ERROR_REASON_MODEL_OUTPUT_TRUNCATED\x10\x15\x12\"\n\x1e\x45RROR_REASON_STORE_UNAVAILABLE\x10\x16\x12!\n\x1d\x45RROR_REASON_TOO_MANY_STREAMS\x10\x17\x12\x1e\n\x1a\x45RROR_REASON_TOO_MANY_RUNS\x10\x18\x12\x1d\n\x19\x45RROR_REASON_RATE_LIMITED\x10\x19\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x1a\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\x1b\x12\"\n\x1e\x45RROR_REASON_PERMISSION_DENIED\x10\x1c\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x1d\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66\x61\x62ula/run/v1/run.proto\x12\rfabula.run.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\x96\x03\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08workflow\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.fabula.run.v1.RunState\x12\x10\n\x08\x63hild_id\x18\x04 \x01(\t\x12\x10\n\x08story_id\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlast_sequence\x18\x0b \x01(\x05\x12\x17\n\x0foldest_sequence\x18\x0c \x01(\x05\x12&\n\x05\x65rror\x18\r \x01(\x0b\x32\x17.fabula.run.v1.RunError\x12\x16\n\x0eprompt_version\x18\x0e \x01(\t\"\x95\x01\n\x08RunError\x12\x0f\n\x07message\x18\x01 \x01(\t\x12(\n\x04\x63ode\x18\x02 \x01(\x0e\x32\x1a.fabula.run.v1.ErrorReason\x12\x11\n\tretryable\x18\x03 \x01(\x08\x12\"\n\x06status\x18\x04 \x01(\x0b\x32\x12.google.rpc.Status\x12\x17\n\x0fpartial_text_id\x18\x05 \x01(\t\"W\n\tNodeEvent\x12\x0c\n\x04node\x18\x01 \x01(\t\x12)\n\x06status\x18\x02 \x01(\x0e\x32\x19.fabula.run.v1.NodeStatus\x12\x11\n\titeration\x18\x03 \x01(\x05\"\x0b\n\tHeartbeat\"=\n\rGetRunRequest\x12,\n\x06run_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"1\n\x0eGetRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.fabula.run.v1.Run\"\xb3\x01\n\x0fListRunsRequest\x12\x31\n\x08\x63hild_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\xd8\x01\x01\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32\x17.fabula.run.v1.RunStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"M\n\x10ListRunsResponse\x12 \n\x04runs\x18\x01 \x03(\x0b\x32\x12.fabula.run.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"@\n\x10\x43\x61ncelRunRequest\x12,\n\x06run_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"4\n\x11\x43\x61ncelRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.fabula.run.v1.Run\"?\n\x0fPauseRunRequest\x12,\n\x06run_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"3\n\x10PauseRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.fabula.run.v1.Run\"B\n\x12\x43ontinueRunRequest\x12,\n\x06run_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"6\n\x13\x43ontinueRunResponse\x12\x1f\n\x03run\x18\x01 \x01(\x0b\x32\x12.fabula.run.v1.Run*\xb1\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_STATE_PENDING\x10\x01\x12\x15\n\x11RUN_STATE_RUNNING\x10\x02\x12\x14\n\x10RUN_STATE_PAUSED\x10\x03\x12\x17\n\x13RUN_STATE_SUCCEEDED\x10\x04\x12\x14\n\x10RUN_STATE_FAILED\x10\x05\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x06*u\n\nNodeStatus\x12\x1b\n\x17NODE_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13NODE_STATUS_STARTED\x10\x01\x12\x19\n\x15NODE_STATUS_COMPLETED\x10\x02\x12\x16\n\x12NODE_STATUS_FAILED\x10\x03*w\n\x07Release\x12\x17\n\x13RELEASE_UNSPECIFIED\x10\x00\x12\x14\n\x10RELEASE_SENTENCE\x10\x01\x12\x15\n\x11RELEASE_PARAGRAPH\x10\x02\x12\x13\n\x0fRELEASE_CHAPTER\x10\x03\x12\x11\n\rRELEASE_TOKEN\x10\x04*a\n\x0cOnDisconnect\x12\x1d\n\x19ON_DISCONNECT_UNSPECIFIED\x10\x00\x12\x18\n\x14ON_DISCONNECT_CANCEL\x10\x01\x12\x18\n\x14ON_DISCONNECT_LINGER\x10\x02*\xdc\x08\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\"\n\x1e\x45RROR_REASON_VALIDATION_FAILED\x10\x01\x12\"\n\x1e\x45RROR_REASON_MALFORMED_REQUEST\x10\x02\x12#\n\x1f\x45RROR_REASON_PAGE_TOKEN_INVALID\x10\x03\x12\x1c\n\x18\x45RROR_REASON_INPUT_UNFIT\x10\x04\x12 \n\x1c\x45RROR_REASON_CHILD_NOT_FOUND\x10\x05\x12 \n\x1c\x45RROR_REASON_STORY_NOT_FOUND\x10\x06\x12\x1e\n\x1a\x45RROR_REASON_RUN_NOT_FOUND\x10\x07\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x08\x12$\n ERROR_REASON_CURSOR_OUT_OF_RANGE\x10\t\x12#\n\x1f\x45RROR_REASON_RUN_STATE_CONFLICT\x10\n\x12 \n\x1c\x45RROR_REASON_NOT_IMPLEMENTED\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_RUN_CANCELLED\x10\x0c\x12 \n\x1c\x45RROR_REASON_RUN_INTERRUPTED\x10\r\x12&\n\"ERROR_REASON_RUN_DEADLINE_EXCEEDED\x10\x0e\x12!\n\x1d\x45RROR_REASON_CONTENT_REJECTED\x10\x0f\x12#\n\x1f\x45RROR_REASON_REVIEW_UNAVAILABLE\x10\x10\x12\"\n\x1e\x45RROR_REASON_MODEL_UNAVAILABLE\x10\x11\x12 \n\x1c\x45RROR_REASON_MODEL_NOT_FOUND\x10\x12\x12\x1e\n\x1a\x45RROR_REASON_MODEL_TIMEOUT\x10\x13\x12%\n!ERROR_REASON_MODEL_OUTPUT_INVALID\x10\x14\x12\'\n#ERROR_REASON_MODEL_OUTPUT_TRUNCATED\x10\x15\x12\"\n\x1e\x45RROR_REASON_STORE_UNAVAILABLE\x10\x16\x12!\n\x1d\x45RROR_REASON_TOO_MANY_STREAMS\x10\x17\x12\x1e\n\x1a\x45RROR_REASON_TOO_MANY_RUNS\x10\x18\x12\x1d\n\x19\x45RROR_REASON_RATE_LIMITED\x10\x19\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x1a\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\x1b\x12\"\n\x1e\x45RROR_REASON_PERMISSION_DENIED\x10\x1c\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x1d\x12\"\n\x1e\x45RROR_REASON_CHAPTER_NOT_FOUND\x10\x1e\x12\x1c\n\x18\x45RROR_REASON_STORY_ENDED\x10\x1f\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,42 +50,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAUSERUNREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_CONTINUERUNREQUEST'].fields_by_name['run_id']._loaded_options = None
   _globals['_CONTINUERUNREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
-  _globals['_RUNSTATE']._serialized_start=1506
-  _globals['_RUNSTATE']._serialized_end=1683
-  _globals['_NODESTATUS']._serialized_start=1685
-  _globals['_NODESTATUS']._serialized_end=1802
-  _globals['_RELEASE']._serialized_start=1804
-  _globals['_RELEASE']._serialized_end=1923
-  _globals['_ONDISCONNECT']._serialized_start=1925
-  _globals['_ONDISCONNECT']._serialized_end=2022
-  _globals['_ERRORREASON']._serialized_start=2025
-  _globals['_ERRORREASON']._serialized_end=3075
+  _globals['_RUNSTATE']._serialized_start=1530
+  _globals['_RUNSTATE']._serialized_end=1707
+  _globals['_NODESTATUS']._serialized_start=1709
+  _globals['_NODESTATUS']._serialized_end=1826
+  _globals['_RELEASE']._serialized_start=1828
+  _globals['_RELEASE']._serialized_end=1947
+  _globals['_ONDISCONNECT']._serialized_start=1949
+  _globals['_ONDISCONNECT']._serialized_end=2046
+  _globals['_ERRORREASON']._serialized_start=2049
+  _globals['_ERRORREASON']._serialized_end=3165
   _globals['_RUN']._serialized_start=130
-  _globals['_RUN']._serialized_end=512
-  _globals['_RUNERROR']._serialized_start=515
-  _globals['_RUNERROR']._serialized_end=664
-  _globals['_NODEEVENT']._serialized_start=666
-  _globals['_NODEEVENT']._serialized_end=753
-  _globals['_HEARTBEAT']._serialized_start=755
-  _globals['_HEARTBEAT']._serialized_end=766
-  _globals['_GETRUNREQUEST']._serialized_start=768
-  _globals['_GETRUNREQUEST']._serialized_end=829
-  _globals['_GETRUNRESPONSE']._serialized_start=831
-  _globals['_GETRUNRESPONSE']._serialized_end=880
-  _globals['_LISTRUNSREQUEST']._serialized_start=883
-  _globals['_LISTRUNSREQUEST']._serialized_end=1062
-  _globals['_LISTRUNSRESPONSE']._serialized_start=1064
-  _globals['_LISTRUNSRESPONSE']._serialized_end=1141
-  _globals['_CANCELRUNREQUEST']._serialized_start=1143
-  _globals['_CANCELRUNREQUEST']._serialized_end=1207
-  _globals['_CANCELRUNRESPONSE']._serialized_start=1209
-  _globals['_CANCELRUNRESPONSE']._serialized_end=1261
-  _globals['_PAUSERUNREQUEST']._serialized_start=1263
-  _globals['_PAUSERUNREQUEST']._serialized_end=1326
-  _globals['_PAUSERUNRESPONSE']._serialized_start=1328
-  _globals['_PAUSERUNRESPONSE']._serialized_end=1379
-  _globals['_CONTINUERUNREQUEST']._serialized_start=1381
-  _globals['_CONTINUERUNREQUEST']._serialized_end=1447
-  _globals['_CONTINUERUNRESPONSE']._serialized_start=1449
-  _globals['_CONTINUERUNRESPONSE']._serialized_end=1503
+  _globals['_RUN']._serialized_end=536
+  _globals['_RUNERROR']._serialized_start=539
+  _globals['_RUNERROR']._serialized_end=688
+  _globals['_NODEEVENT']._serialized_start=690
+  _globals['_NODEEVENT']._serialized_end=777
+  _globals['_HEARTBEAT']._serialized_start=779
+  _globals['_HEARTBEAT']._serialized_end=790
+  _globals['_GETRUNREQUEST']._serialized_start=792
+  _globals['_GETRUNREQUEST']._serialized_end=853
+  _globals['_GETRUNRESPONSE']._serialized_start=855
+  _globals['_GETRUNRESPONSE']._serialized_end=904
+  _globals['_LISTRUNSREQUEST']._serialized_start=907
+  _globals['_LISTRUNSREQUEST']._serialized_end=1086
+  _globals['_LISTRUNSRESPONSE']._serialized_start=1088
+  _globals['_LISTRUNSRESPONSE']._serialized_end=1165
+  _globals['_CANCELRUNREQUEST']._serialized_start=1167
+  _globals['_CANCELRUNREQUEST']._serialized_end=1231
+  _globals['_CANCELRUNRESPONSE']._serialized_start=1233
+  _globals['_CANCELRUNRESPONSE']._serialized_end=1285
+  _globals['_PAUSERUNREQUEST']._serialized_start=1287
+  _globals['_PAUSERUNREQUEST']._serialized_end=1350
+  _globals['_PAUSERUNRESPONSE']._serialized_start=1352
+  _globals['_PAUSERUNRESPONSE']._serialized_end=1403
+  _globals['_CONTINUERUNREQUEST']._serialized_start=1405
+  _globals['_CONTINUERUNREQUEST']._serialized_end=1471
+  _globals['_CONTINUERUNRESPONSE']._serialized_start=1473
+  _globals['_CONTINUERUNRESPONSE']._serialized_end=1527
 # @@protoc_insertion_point(module_scope)

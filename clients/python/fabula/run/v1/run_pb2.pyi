@@ -224,6 +224,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """PERMISSION_DENIED: valid credentials that do not allow this."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 29
     """INTERNAL: a fault of the service; its log has it under the x-request-id."""
+    ERROR_REASON_CHAPTER_NOT_FOUND: _ErrorReason.ValueType  # 30
+    """NOT_FOUND: the story has no such chapter."""
+    ERROR_REASON_STORY_ENDED: _ErrorReason.ValueType  # 31
+    """FAILED_PRECONDITION: the chapter is the last one of its tale."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why something was refused or failed. In google.rpc.ErrorInfo the reason is
@@ -293,6 +297,10 @@ ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 28
 """PERMISSION_DENIED: valid credentials that do not allow this."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 29
 """INTERNAL: a fault of the service; its log has it under the x-request-id."""
+ERROR_REASON_CHAPTER_NOT_FOUND: ErrorReason.ValueType  # 30
+"""NOT_FOUND: the story has no such chapter."""
+ERROR_REASON_STORY_ENDED: ErrorReason.ValueType  # 31
+"""FAILED_PRECONDITION: the chapter is the last one of its tale."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final
@@ -314,6 +322,7 @@ class Run(_message.Message):
     LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
     OLDEST_SEQUENCE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    PROMPT_VERSION_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Identifies the run; assigned by the service."""
     workflow: _builtins.str
@@ -332,6 +341,8 @@ class Run(_message.Message):
     """The sequence of the newest committed event; 0 before the first."""
     oldest_sequence: _builtins.int
     """The sequence of the oldest event that can still be watched; 0 before the first."""
+    prompt_version: _builtins.str
+    """The version of the prompts that the run was written with, for example "2"."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the run was accepted."""
@@ -364,10 +375,11 @@ class Run(_message.Message):
         last_sequence: _builtins.int = ...,
         oldest_sequence: _builtins.int = ...,
         error: Global___RunError | None = ...,
+        prompt_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["child_id", b"child_id", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "last_sequence", b"last_sequence", "model", b"model", "oldest_sequence", b"oldest_sequence", "request_id", b"request_id", "run_id", b"run_id", "state", b"state", "story_id", b"story_id", "update_time", b"update_time", "workflow", b"workflow"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child_id", b"child_id", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "last_sequence", b"last_sequence", "model", b"model", "oldest_sequence", b"oldest_sequence", "prompt_version", b"prompt_version", "request_id", b"request_id", "run_id", b"run_id", "state", b"state", "story_id", b"story_id", "update_time", b"update_time", "workflow", b"workflow"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,7 @@ from fabula.run.v1 import run_pb2 as fabula_dot_run_dot_v1_dot_run__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x66\x61\x62ula/story/v1/story.proto\x12\x0f\x66\x61\x62ula.story.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x66\x61\x62ula/child/v1/child.proto\x1a\x17\x66\x61\x62ula/run/v1/run.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x07\n\x14GenerateStoryRequest\x12.\n\x08\x63hild_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x17\n\x05theme\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12!\n\x0e\x63hapter_number\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x16\n\x05title\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18x\x12\x31\n\x08story_id\x18\x05 \x01(\tB\x1f\xbaH\x1cr\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\xd8\x01\x01\x12\x33\n\nchapter_id\x18\x06 \x01(\tB\x1f\xbaH\x1cr\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\xd8\x01\x01\x12\x31\n\tchoice_id\x18\x07 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$H\x00\x12\'\n\x11\x63ustom_user_input\x18\x08 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03H\x00\x12)\n\nrequest_id\x18\t \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[!-~]{0,128}$\x12\x31\n\x07release\x18\n \x01(\x0e\x32\x16.fabula.run.v1.ReleaseB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12<\n\ron_disconnect\x18\x0b \x01(\x0e\x32\x1b.fabula.run.v1.OnDisconnectB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\x03\x61ge\x18\x0c \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x0c(\x03H\x01\x88\x01\x01:\xa7\x03\xbaH\xa3\x03\x1a\x88\x01\n\x0etheme.required\x12\x44theme: say what the story is about, or name the story_id to continue\x1a\x30this.theme.matches(\'\\\\S\') || this.story_id != \'\'\x1a\x82\x01\n\x11story_id.required\x12@story_id: a choice_id is a choice of a story, so name that story\x1a+this.choice_id == \'\' || this.story_id != \'\'\x1a\x90\x01\n\x1cstory_id.required_by_chapter\x12\x42story_id: a chapter_id is a chapter of a story, so name that story\x1a,this.chapter_id == \'\' || this.story_id != \'\'B\x06\n\x04turnB\x06\n\x04_age\"b\n\x11WatchStoryRequest\x12,\n\x06run_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x1f\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"\xfd\x03\n\nStoryEvent\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x05\x12-\n\temit_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10progress_percent\x18\x04 \x01(\x05\x12.\n\nnode_event\x18\x05 \x01(\x0b\x32\x18.fabula.run.v1.NodeEventH\x00\x12+\n\x07\x63ontent\x18\x06 \x01(\x0b\x32\x18.fabula.story.v1.ContentH\x00\x12\x31\n\nretraction\x18\x07 \x01(\x0b\x32\x1b.fabula.story.v1.RetractionH\x00\x12\x34\n\x0csafety_check\x18\x08 \x01(\x0b\x32\x1c.fabula.story.v1.SafetyCheckH\x00\x12-\n\x08metadata\x18\t \x01(\x0b\x32\x19.fabula.story.v1.MetadataH\x00\x12-\n\x08\x63omplete\x18\n \x01(\x0b\x32\x19.fabula.story.v1.CompleteH\x00\x12(\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x17.fabula.run.v1.RunErrorH\x00\x12-\n\theartbeat\x18\x0c \x01(\x0b\x32\x18.fabula.run.v1.HeartbeatH\x00\x42\x07\n\x05\x65vent\"c\n\x07\x43ontent\x12\r\n\x05\x63hunk\x18\x01 \x01(\t\x12\x13\n\x0bis_complete\x18\x02 \x01(\x08\x12\x0f\n\x07segment\x18\x03 \x01(\x05\x12\x10\n\x08revision\x18\x04 \x01(\x05\x12\x11\n\twithdrawn\x18\x05 \x01(\x08\"g\n\nRetraction\x12\x14\n\x0c\x66rom_segment\x18\x01 \x01(\x05\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x31\n\x06reason\x18\x03 \x01(\x0e\x32!.fabula.story.v1.RetractionReason\"n\n\x0bSafetyCheck\x12\x10\n\x08\x61pproved\x18\x01 \x01(\x08\x12\r\n\x05score\x18\x02 \x01(\x01\x12,\n\x06issues\x18\x03 \x03(\x0b\x32\x1c.fabula.story.v1.SafetyIssue\x12\x10\n\x08revision\x18\x04 \x01(\x05\"E\n\x0bSafetyIssue\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\x05\x12\x13\n\x0b\x65xplanation\x18\x03 \x01(\t\"\xcb\x01\n\x08Metadata\x12\x1e\n\x16\x65stimated_reading_time\x18\x01 \x01(\x05\x12\x37\n\x10vocabulary_level\x18\x02 \x01(\x0e\x32\x1d.fabula.child.v1.ReadingLevel\x12\x1c\n\x14\x65\x64ucational_elements\x18\x03 \x03(\t\x12\x12\n\nword_count\x18\x04 \x01(\x05\x12\x1e\n\x11readability_grade\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x14\n\x12_readability_grade\"\"\n\x06\x43hoice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x9a\x03\n\x08\x43omplete\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x15\n\rstory_content\x18\x02 \x01(\t\x12(\n\x07\x63hoices\x18\x03 \x03(\x0b\x32\x17.fabula.story.v1.Choice\x12\x17\n\x0f\x63hoice_question\x18\x04 \x01(\t\x12\x1c\n\x14\x65\x64ucational_elements\x18\x05 \x03(\t\x12\x1e\n\x16\x65stimated_reading_time\x18\x06 \x01(\x05\x12\x14\n\x0csafety_score\x18\x07 \x01(\x01\x12\x18\n\x10\x63ontent_approved\x18\x08 \x01(\x08\x12\x37\n\x10vocabulary_level\x18\t \x01(\x0e\x32\x1d.fabula.child.v1.ReadingLevel\x12\x10\n\x08story_id\x18\n \x01(\t\x12\x16\n\x0e\x63hapter_number\x18\x0b \x01(\x05\x12\r\n\x05title\x18\x0c \x01(\t\x12\r\n\x05model\x18\r \x01(\t\x12\x34\n\rfinish_reason\x18\x0e \x01(\x0e\x32\x1d.fabula.story.v1.FinishReason\"R\n\x12\x43reateStoryRequest\x12<\n\x05story\x18\x01 \x01(\x0b\x32%.fabula.story.v1.GenerateStoryRequestB\x06\xbaH\x03\xc8\x01\x01\"R\n\x13\x43reateStoryResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12+\n\x08\x63omplete\x18\x02 \x01(\x0b\x32\x19.fabula.story.v1.Complete\"\xf1\x01\n\x05Story\x12\x10\n\x08story_id\x18\x01 \x01(\t\x12\x10\n\x08\x63hild_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\r\n\x05theme\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08\x63hapters\x18\x07 \x03(\x0b\x32\x18.fabula.story.v1.Chapter\x12\x18\n\x10planned_chapters\x18\x08 \x01(\x05\"\xa5\x02\n\x07\x43hapter\x12\x12\n\nchapter_id\x18\x01 \x01(\t\x12\x19\n\x11parent_chapter_id\x18\x02 \x01(\t\x12\x16\n\x0e\x63hapter_number\x18\x03 \x01(\x05\x12\x0e\n\x06run_id\x18\x04 \x01(\t\x12\x15\n\rstory_content\x18\x05 \x01(\t\x12\x13\n\tchoice_id\x18\x06 \x01(\tH\x00\x12\x1b\n\x11\x63ustom_user_input\x18\x07 \x01(\tH\x00\x12(\n\x07\x63hoices\x18\x08 \x03(\x0b\x32\x17.fabula.story.v1.Choice\x12\x17\n\x0f\x63hoice_question\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\n\x04turn\"A\n\x0fGetStoryRequest\x12.\n\x08story_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"9\n\x10GetStoryResponse\x12%\n\x05story\x18\x01 \x01(\x0b\x32\x16.fabula.story.v1.Story\"\x84\x01\n\x12ListStoriesRequest\x12\x31\n\x08\x63hild_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\xd8\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"W\n\x13ListStoriesResponse\x12\'\n\x07stories\x18\x01 \x03(\x0b\x32\x16.fabula.story.v1.Story\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n\x12\x44\x65leteStoryRequest\x12.\n\x08story_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"\x15\n\x13\x44\x65leteStoryResponse*\x9d\x01\n\x10RetractionReason\x12!\n\x1dRETRACTION_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18RETRACTION_REASON_SAFETY\x10\x01\x12#\n\x1fRETRACTION_REASON_READING_LEVEL\x10\x02\x12#\n\x1fRETRACTION_REASON_MODEL_FAILURE\x10\x03*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x66\x61\x62ula/story/v1/story.proto\x12\x0f\x66\x61\x62ula.story.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x66\x61\x62ula/child/v1/child.proto\x1a\x17\x66\x61\x62ula/run/v1/run.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\t\n\x14GenerateStoryRequest\x12.\n\x08\x63hild_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12,\n\x05theme\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x18\xc8\x01\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12!\n\x0e\x63hapter_number\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12+\n\x05title\x18\x04 \x01(\tB\x1c\xbaH\x19r\x17\x18x2\x13^[^\\x00-\\x1f\\x7f]*$\x12\x31\n\x08story_id\x18\x05 \x01(\tB\x1f\xbaH\x1cr\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\xd8\x01\x01\x12\x33\n\nchapter_id\x18\x06 \x01(\tB\x1f\xbaH\x1cr\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\xd8\x01\x01\x12\x31\n\tchoice_id\x18\x07 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$H\x00\x12\x45\n\x11\x63ustom_user_input\x18\x08 \x01(\tB(\xbaH%r#\x10\x01\x18\xf4\x03\x32\x1c^[^\\x00-\\x08\\x0b-\\x1f\\x7f]*$H\x00\x12)\n\nrequest_id\x18\t \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[!-~]{0,128}$\x12\x31\n\x07release\x18\n \x01(\x0e\x32\x16.fabula.run.v1.ReleaseB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12<\n\ron_disconnect\x18\x0b \x01(\x0e\x32\x1b.fabula.run.v1.OnDisconnectB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\x03\x61ge\x18\x0c \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x0c(\x03H\x01\x88\x01\x01\x12#\n\x10planned_chapters\x18\r \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00:\xdb\x04\xbaH\xd7\x04\x1a\x88\x01\n\x0etheme.required\x12\x44theme: say what the story is about, or name the story_id to continue\x1a\x30this.theme.matches(\'\\\\S\') || this.story_id != \'\'\x1a\x82\x01\n\x11story_id.required\x12@story_id: a choice_id is a choice of a story, so name that story\x1a+this.choice_id == \'\' || this.story_id != \'\'\x1a\x90\x01\n\x1cstory_id.required_by_chapter\x12\x42story_id: a chapter_id is a chapter of a story, so name that story\x1a,this.chapter_id == \'\' || this.story_id != \'\'\x1a\xb1\x01\n planned_chapters.required_absent\x12Zplanned_chapters: is said when a story begins, so leave it out when story_id continues one\x1a\x31this.planned_chapters == 0 || this.story_id == \'\'B\x06\n\x04turnB\x06\n\x04_age\"b\n\x11WatchStoryRequest\x12,\n\x06run_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x1f\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"\xfd\x03\n\nStoryEvent\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x05\x12-\n\temit_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10progress_percent\x18\x04 \x01(\x05\x12.\n\nnode_event\x18\x05 \x01(\x0b\x32\x18.fabula.run.v1.NodeEventH\x00\x12+\n\x07\x63ontent\x18\x06 \x01(\x0b\x32\x18.fabula.story.v1.ContentH\x00\x12\x31\n\nretraction\x18\x07 \x01(\x0b\x32\x1b.fabula.story.v1.RetractionH\x00\x12\x34\n\x0csafety_check\x18\x08 \x01(\x0b\x32\x1c.fabula.story.v1.SafetyCheckH\x00\x12-\n\x08metadata\x18\t \x01(\x0b\x32\x19.fabula.story.v1.MetadataH\x00\x12-\n\x08\x63omplete\x18\n \x01(\x0b\x32\x19.fabula.story.v1.CompleteH\x00\x12(\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x17.fabula.run.v1.RunErrorH\x00\x12-\n\theartbeat\x18\x0c \x01(\x0b\x32\x18.fabula.run.v1.HeartbeatH\x00\x42\x07\n\x05\x65vent\"c\n\x07\x43ontent\x12\r\n\x05\x63hunk\x18\x01 \x01(\t\x12\x13\n\x0bis_complete\x18\x02 \x01(\x08\x12\x0f\n\x07segment\x18\x03 \x01(\x05\x12\x10\n\x08revision\x18\x04 \x01(\x05\x12\x11\n\twithdrawn\x18\x05 \x01(\x08\"g\n\nRetraction\x12\x14\n\x0c\x66rom_segment\x18\x01 \x01(\x05\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x31\n\x06reason\x18\x03 \x01(\x0e\x32!.fabula.story.v1.RetractionReason\"n\n\x0bSafetyCheck\x12\x10\n\x08\x61pproved\x18\x01 \x01(\x08\x12\r\n\x05score\x18\x02 \x01(\x01\x12,\n\x06issues\x18\x03 \x03(\x0b\x32\x1c.fabula.story.v1.SafetyIssue\x12\x10\n\x08revision\x18\x04 \x01(\x05\"E\n\x0bSafetyIssue\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\x05\x12\x13\n\x0b\x65xplanation\x18\x03 \x01(\t\"\xcb\x01\n\x08Metadata\x12\x1e\n\x16\x65stimated_reading_time\x18\x01 \x01(\x05\x12\x37\n\x10vocabulary_level\x18\x02 \x01(\x0e\x32\x1d.fabula.child.v1.ReadingLevel\x12\x1c\n\x14\x65\x64ucational_elements\x18\x03 \x03(\t\x12\x12\n\nword_count\x18\x04 \x01(\x05\x12\x1e\n\x11readability_grade\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x14\n\x12_readability_grade\"\"\n\x06\x43hoice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xc8\x03\n\x08\x43omplete\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x15\n\rstory_content\x18\x02 \x01(\t\x12(\n\x07\x63hoices\x18\x03 \x03(\x0b\x32\x17.fabula.story.v1.Choice\x12\x17\n\x0f\x63hoice_question\x18\x04 \x01(\t\x12\x1c\n\x14\x65\x64ucational_elements\x18\x05 \x03(\t\x12\x1e\n\x16\x65stimated_reading_time\x18\x06 \x01(\x05\x12\x14\n\x0csafety_score\x18\x07 \x01(\x01\x12\x18\n\x10\x63ontent_approved\x18\x08 \x01(\x08\x12\x37\n\x10vocabulary_level\x18\t \x01(\x0e\x32\x1d.fabula.child.v1.ReadingLevel\x12\x10\n\x08story_id\x18\n \x01(\t\x12\x16\n\x0e\x63hapter_number\x18\x0b \x01(\x05\x12\r\n\x05title\x18\x0c \x01(\t\x12\r\n\x05model\x18\r \x01(\t\x12\x34\n\rfinish_reason\x18\x0e \x01(\x0e\x32\x1d.fabula.story.v1.FinishReason\x12\x12\n\nchapter_id\x18\x0f \x01(\t\x12\x18\n\x10planned_chapters\x18\x10 \x01(\x05\"R\n\x12\x43reateStoryRequest\x12<\n\x05story\x18\x01 \x01(\x0b\x32%.fabula.story.v1.GenerateStoryRequestB\x06\xbaH\x03\xc8\x01\x01\"R\n\x13\x43reateStoryResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12+\n\x08\x63omplete\x18\x02 \x01(\x0b\x32\x19.fabula.story.v1.Complete\"\xf1\x01\n\x05Story\x12\x10\n\x08story_id\x18\x01 \x01(\t\x12\x10\n\x08\x63hild_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\r\n\x05theme\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08\x63hapters\x18\x07 \x03(\x0b\x32\x18.fabula.story.v1.Chapter\x12\x18\n\x10planned_chapters\x18\x08 \x01(\x05\"\xa5\x02\n\x07\x43hapter\x12\x12\n\nchapter_id\x18\x01 \x01(\t\x12\x19\n\x11parent_chapter_id\x18\x02 \x01(\t\x12\x16\n\x0e\x63hapter_number\x18\x03 \x01(\x05\x12\x0e\n\x06run_id\x18\x04 \x01(\t\x12\x15\n\rstory_content\x18\x05 \x01(\t\x12\x13\n\tchoice_id\x18\x06 \x01(\tH\x00\x12\x1b\n\x11\x63ustom_user_input\x18\x07 \x01(\tH\x00\x12(\n\x07\x63hoices\x18\x08 \x03(\x0b\x32\x17.fabula.story.v1.Choice\x12\x17\n\x0f\x63hoice_question\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\n\x04turn\"A\n\x0fGetStoryRequest\x12.\n\x08story_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"9\n\x10GetStoryResponse\x12%\n\x05story\x18\x01 \x01(\x0b\x32\x16.fabula.story.v1.Story\"\x84\x01\n\x12ListStoriesRequest\x12\x31\n\x08\x63hild_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\xd8\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"W\n\x13ListStoriesResponse\x12\'\n\x07stories\x18\x01 \x03(\x0b\x32\x16.fabula.story.v1.Story\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n\x12\x44\x65leteStoryRequest\x12.\n\x08story_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"\x15\n\x13\x44\x65leteStoryResponse*\x9d\x01\n\x10RetractionReason\x12!\n\x1dRETRACTION_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18RETRACTION_REASON_SAFETY\x10\x01\x12#\n\x1fRETRACTION_REASON_READING_LEVEL\x10\x02\x12#\n\x1fRETRACTION_REASON_MODEL_FAILURE\x10\x03*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,11 +38,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATESTORYREQUEST'].fields_by_name['child_id']._loaded_options = None
   _globals['_GENERATESTORYREQUEST'].fields_by_name['child_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_GENERATESTORYREQUEST'].fields_by_name['theme']._loaded_options = None
-  _globals['_GENERATESTORYREQUEST'].fields_by_name['theme']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_GENERATESTORYREQUEST'].fields_by_name['theme']._serialized_options = b'\272H\032r\030\030\310\0012\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_GENERATESTORYREQUEST'].fields_by_name['chapter_number']._loaded_options = None
   _globals['_GENERATESTORYREQUEST'].fields_by_name['chapter_number']._serialized_options = b'\272H\006\032\004\030d(\000'
   _globals['_GENERATESTORYREQUEST'].fields_by_name['title']._loaded_options = None
-  _globals['_GENERATESTORYREQUEST'].fields_by_name['title']._serialized_options = b'\272H\004r\002\030x'
+  _globals['_GENERATESTORYREQUEST'].fields_by_name['title']._serialized_options = b'\272H\031r\027\030x2\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_GENERATESTORYREQUEST'].fields_by_name['story_id']._loaded_options = None
   _globals['_GENERATESTORYREQUEST'].fields_by_name['story_id']._serialized_options = b'\272H\034r\0272\025^[A-Za-z0-9_-]{1,64}$\330\001\001'
   _globals['_GENERATESTORYREQUEST'].fields_by_name['chapter_id']._loaded_options = None
@@ -50,7 +50,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATESTORYREQUEST'].fields_by_name['choice_id']._loaded_options = None
   _globals['_GENERATESTORYREQUEST'].fields_by_name['choice_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_GENERATESTORYREQUEST'].fields_by_name['custom_user_input']._loaded_options = None
-  _globals['_GENERATESTORYREQUEST'].fields_by_name['custom_user_input']._serialized_options = b'\272H\007r\005\020\001\030\364\003'
+  _globals['_GENERATESTORYREQUEST'].fields_by_name['custom_user_input']._serialized_options = b'\272H%r#\020\001\030\364\0032\034^[^\\x00-\\x08\\x0b-\\x1f\\x7f]*$'
   _globals['_GENERATESTORYREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_GENERATESTORYREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\022r\0202\016^[!-~]{0,128}$'
   _globals['_GENERATESTORYREQUEST'].fields_by_name['release']._loaded_options = None
@@ -59,8 +59,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATESTORYREQUEST'].fields_by_name['on_disconnect']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_GENERATESTORYREQUEST'].fields_by_name['age']._loaded_options = None
   _globals['_GENERATESTORYREQUEST'].fields_by_name['age']._serialized_options = b'\272H\006\032\004\030\014(\003'
+  _globals['_GENERATESTORYREQUEST'].fields_by_name['planned_chapters']._loaded_options = None
+  _globals['_GENERATESTORYREQUEST'].fields_by_name['planned_chapters']._serialized_options = b'\272H\006\032\004\030d(\000'
   _globals['_GENERATESTORYREQUEST']._loaded_options = None
-  _globals['_GENERATESTORYREQUEST']._serialized_options = b'\272H\243\003\032\210\001\n\016theme.required\022Dtheme: say what the story is about, or name the story_id to continue\0320this.theme.matches(\'\\\\S\') || this.story_id != \'\'\032\202\001\n\021story_id.required\022@story_id: a choice_id is a choice of a story, so name that story\032+this.choice_id == \'\' || this.story_id != \'\'\032\220\001\n\034story_id.required_by_chapter\022Bstory_id: a chapter_id is a chapter of a story, so name that story\032,this.chapter_id == \'\' || this.story_id != \'\''
+  _globals['_GENERATESTORYREQUEST']._serialized_options = b'\272H\327\004\032\210\001\n\016theme.required\022Dtheme: say what the story is about, or name the story_id to continue\0320this.theme.matches(\'\\\\S\') || this.story_id != \'\'\032\202\001\n\021story_id.required\022@story_id: a choice_id is a choice of a story, so name that story\032+this.choice_id == \'\' || this.story_id != \'\'\032\220\001\n\034story_id.required_by_chapter\022Bstory_id: a chapter_id is a chapter of a story, so name that story\032,this.chapter_id == \'\' || this.story_id != \'\'\032\261\001\n planned_chapters.required_absent\022Zplanned_chapters: is said when a story begins, so leave it out when story_id continues one\0321this.planned_chapters == 0 || this.story_id == \'\''
   _globals['_WATCHSTORYREQUEST'].fields_by_name['run_id']._loaded_options = None
   _globals['_WATCHSTORYREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_WATCHSTORYREQUEST'].fields_by_name['after_sequence']._loaded_options = None
@@ -77,48 +79,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSTORIESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
   _globals['_DELETESTORYREQUEST'].fields_by_name['story_id']._loaded_options = None
   _globals['_DELETESTORYREQUEST'].fields_by_name['story_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
-  _globals['_RETRACTIONREASON']._serialized_start=3952
-  _globals['_RETRACTIONREASON']._serialized_end=4109
-  _globals['_FINISHREASON']._serialized_start=4111
-  _globals['_FINISHREASON']._serialized_end=4206
+  _globals['_RETRACTIONREASON']._serialized_start=4287
+  _globals['_RETRACTIONREASON']._serialized_end=4444
+  _globals['_FINISHREASON']._serialized_start=4446
+  _globals['_FINISHREASON']._serialized_end=4541
   _globals['_GENERATESTORYREQUEST']._serialized_start=165
-  _globals['_GENERATESTORYREQUEST']._serialized_end=1142
-  _globals['_WATCHSTORYREQUEST']._serialized_start=1144
-  _globals['_WATCHSTORYREQUEST']._serialized_end=1242
-  _globals['_STORYEVENT']._serialized_start=1245
-  _globals['_STORYEVENT']._serialized_end=1754
-  _globals['_CONTENT']._serialized_start=1756
-  _globals['_CONTENT']._serialized_end=1855
-  _globals['_RETRACTION']._serialized_start=1857
-  _globals['_RETRACTION']._serialized_end=1960
-  _globals['_SAFETYCHECK']._serialized_start=1962
-  _globals['_SAFETYCHECK']._serialized_end=2072
-  _globals['_SAFETYISSUE']._serialized_start=2074
-  _globals['_SAFETYISSUE']._serialized_end=2143
-  _globals['_METADATA']._serialized_start=2146
-  _globals['_METADATA']._serialized_end=2349
-  _globals['_CHOICE']._serialized_start=2351
-  _globals['_CHOICE']._serialized_end=2385
-  _globals['_COMPLETE']._serialized_start=2388
-  _globals['_COMPLETE']._serialized_end=2798
-  _globals['_CREATESTORYREQUEST']._serialized_start=2800
-  _globals['_CREATESTORYREQUEST']._serialized_end=2882
-  _globals['_CREATESTORYRESPONSE']._serialized_start=2884
-  _globals['_CREATESTORYRESPONSE']._serialized_end=2966
-  _globals['_STORY']._serialized_start=2969
-  _globals['_STORY']._serialized_end=3210
-  _globals['_CHAPTER']._serialized_start=3213
-  _globals['_CHAPTER']._serialized_end=3506
-  _globals['_GETSTORYREQUEST']._serialized_start=3508
-  _globals['_GETSTORYREQUEST']._serialized_end=3573
-  _globals['_GETSTORYRESPONSE']._serialized_start=3575
-  _globals['_GETSTORYRESPONSE']._serialized_end=3632
-  _globals['_LISTSTORIESREQUEST']._serialized_start=3635
-  _globals['_LISTSTORIESREQUEST']._serialized_end=3767
-  _globals['_LISTSTORIESRESPONSE']._serialized_start=3769
-  _globals['_LISTSTORIESRESPONSE']._serialized_end=3856
-  _globals['_DELETESTORYREQUEST']._serialized_start=3858
-  _globals['_DELETESTORYREQUEST']._serialized_end=3926
-  _globals['_DELETESTORYRESPONSE']._serialized_start=3928
-  _globals['_DELETESTORYRESPONSE']._serialized_end=3949
+  _globals['_GENERATESTORYREQUEST']._serialized_end=1431
+  _globals['_WATCHSTORYREQUEST']._serialized_start=1433
+  _globals['_WATCHSTORYREQUEST']._serialized_end=1531
+  _globals['_STORYEVENT']._serialized_start=1534
+  _globals['_STORYEVENT']._serialized_end=2043
+  _globals['_CONTENT']._serialized_start=2045
+  _globals['_CONTENT']._serialized_end=2144
+  _globals['_RETRACTION']._serialized_start=2146
+  _globals['_RETRACTION']._serialized_end=2249
+  _globals['_SAFETYCHECK']._serialized_start=2251
+  _globals['_SAFETYCHECK']._serialized_end=2361
+  _globals['_SAFETYISSUE']._serialized_start=2363
+  _globals['_SAFETYISSUE']._serialized_end=2432
+  _globals['_METADATA']._serialized_start=2435
+  _globals['_METADATA']._serialized_end=2638
+  _globals['_CHOICE']._serialized_start=2640
+  _globals['_CHOICE']._serialized_end=2674
+  _globals['_COMPLETE']._serialized_start=2677
+  _globals['_COMPLETE']._serialized_end=3133
+  _globals['_CREATESTORYREQUEST']._serialized_start=3135
+  _globals['_CREATESTORYREQUEST']._serialized_end=3217
+  _globals['_CREATESTORYRESPONSE']._serialized_start=3219
+  _globals['_CREATESTORYRESPONSE']._serialized_end=3301
+  _globals['_STORY']._serialized_start=3304
+  _globals['_STORY']._serialized_end=3545
+  _globals['_CHAPTER']._serialized_start=3548
+  _globals['_CHAPTER']._serialized_end=3841
+  _globals['_GETSTORYREQUEST']._serialized_start=3843
+  _globals['_GETSTORYREQUEST']._serialized_end=3908
+  _globals['_GETSTORYRESPONSE']._serialized_start=3910
+  _globals['_GETSTORYRESPONSE']._serialized_end=3967
+  _globals['_LISTSTORIESREQUEST']._serialized_start=3970
+  _globals['_LISTSTORIESREQUEST']._serialized_end=4102
+  _globals['_LISTSTORIESRESPONSE']._serialized_start=4104
+  _globals['_LISTSTORIESRESPONSE']._serialized_end=4191
+  _globals['_DELETESTORYREQUEST']._serialized_start=4193
+  _globals['_DELETESTORYREQUEST']._serialized_end=4261
+  _globals['_DELETESTORYRESPONSE']._serialized_start=4263
+  _globals['_DELETESTORYRESPONSE']._serialized_end=4284
 # @@protoc_insertion_point(module_scope)

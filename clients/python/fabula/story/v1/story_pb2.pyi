@@ -61,8 +61,9 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     FINISH_REASON_STOP: _FinishReason.ValueType  # 1
     """The text was at its end."""
     FINISH_REASON_LENGTH: _FinishReason.ValueType  # 2
-    """The token limit was reached; the text is cut short. Not sent by this
-    version, in which such a run ends with MODEL_OUTPUT_TRUNCATED.
+    """The token limit was reached. Not sent by this version: a text that was cut
+    short is finished by a further answer of the model, and when that can't be
+    done the run ends with MODEL_OUTPUT_TRUNCATED.
     """
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
@@ -73,8 +74,9 @@ FINISH_REASON_UNSPECIFIED: FinishReason.ValueType  # 0
 FINISH_REASON_STOP: FinishReason.ValueType  # 1
 """The text was at its end."""
 FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
-"""The token limit was reached; the text is cut short. Not sent by this
-version, in which such a run ends with MODEL_OUTPUT_TRUNCATED.
+"""The token limit was reached. Not sent by this version: a text that was cut
+short is finished by a further answer of the model, and when that can't be
+done the run ends with MODEL_OUTPUT_TRUNCATED.
 """
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
@@ -98,28 +100,42 @@ class GenerateStoryRequest(_message.Message):
     RELEASE_FIELD_NUMBER: _builtins.int
     ON_DISCONNECT_FIELD_NUMBER: _builtins.int
     AGE_FIELD_NUMBER: _builtins.int
+    PLANNED_CHAPTERS_FIELD_NUMBER: _builtins.int
     child_id: _builtins.str
     """The child to whom the story is told; required. CHILD_NOT_FOUND when there
     is no such child.
     """
     theme: _builtins.str
-    """What the story is about, 1 to 200 characters, not blank; for example
-    "a fox who fears the dark". May be empty when story_id is given.
+    """What the story is about, 1 to 200 characters in one line, not blank; for
+    example "a fox who fears the dark". May be empty when story_id is given: a story
+    keeps its theme. INPUT_UNFIT when it is not fit for the child's age.
     """
     chapter_number: _builtins.int
-    """Which chapter to tell, 1 to 100; 0 means 1."""
+    """Which chapter to tell, 1 to 100; 0 means 1, or the one that comes next when
+    story_id continues a story. Another number than that is refused.
+    """
     title: _builtins.str
-    """The story's title, at most 120 characters; empty: the model finds one."""
+    """The story's title, at most 120 characters in one line; empty: the model finds
+    one. A story that is continued keeps its title. INPUT_UNFIT when it is not fit
+    for the child's age.
+    """
     story_id: _builtins.str
     """Continues this story; empty: a new one. STORY_NOT_FOUND when there is no
-    such story. Continuing a story that exists is not implemented yet.
+    such story of this child's.
     """
     chapter_id: _builtins.str
-    """The chapter that is continued; empty: the newest one of the story."""
+    """The chapter that is continued; empty: the newest one of the story. An earlier
+    one begins a new branch. CHAPTER_NOT_FOUND when the story has no such chapter,
+    STORY_ENDED when it is the last one of its tale.
+    """
     choice_id: _builtins.str
-    """The id of one of the choices that the chapter ended with."""
+    """The id of one of the choices that the chapter ended with; another one is
+    refused with VALIDATION_FAILED.
+    """
     custom_user_input: _builtins.str
-    """The reader's own words, 1 to 500 characters."""
+    """The reader's own words, 1 to 500 characters. INPUT_UNFIT when they are not
+    fit for the child's age.
+    """
     request_id: _builtins.str
     """Idempotency: the same id attaches to the same run; with another body it is
     refused with REQUEST_ID_REUSED. 1 to 128 visible ASCII characters; empty:
@@ -131,6 +147,10 @@ class GenerateStoryRequest(_message.Message):
     """What becomes of the run when nobody watches it any more; default: linger."""
     age: _builtins.int
     """The reader's age in years for this chapter, 3 to 12; absent: the child's."""
+    planned_chapters: _builtins.int
+    """After how many chapters a new tale ends, 1 to 100; 0 means
+    FABULA_PLANNED_CHAPTERS. The last chapter ends without choices.
+    """
     def __init__(
         self,
         *,
@@ -146,10 +166,11 @@ class GenerateStoryRequest(_message.Message):
         release: _run_pb2.Release.ValueType = ...,
         on_disconnect: _run_pb2.OnDisconnect.ValueType = ...,
         age: _builtins.int | None = ...,
+        planned_chapters: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_age", b"_age", "age", b"age", "choice_id", b"choice_id", "custom_user_input", b"custom_user_input", "turn", b"turn"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_age", b"_age", "age", b"age", "chapter_id", b"chapter_id", "chapter_number", b"chapter_number", "child_id", b"child_id", "choice_id", b"choice_id", "custom_user_input", b"custom_user_input", "on_disconnect", b"on_disconnect", "release", b"release", "request_id", b"request_id", "story_id", b"story_id", "theme", b"theme", "title", b"title", "turn", b"turn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_age", b"_age", "age", b"age", "chapter_id", b"chapter_id", "chapter_number", b"chapter_number", "child_id", b"child_id", "choice_id", b"choice_id", "custom_user_input", b"custom_user_input", "on_disconnect", b"on_disconnect", "planned_chapters", b"planned_chapters", "release", b"release", "request_id", b"request_id", "story_id", b"story_id", "theme", b"theme", "title", b"title", "turn", b"turn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__age: _TypeAlias = _typing.Literal["age"]  # noqa: Y015
     _WhichOneofArgType__age: _TypeAlias = _typing.Literal["_age", b"_age"]  # noqa: Y015
@@ -508,12 +529,14 @@ class Complete(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     FINISH_REASON_FIELD_NUMBER: _builtins.int
+    CHAPTER_ID_FIELD_NUMBER: _builtins.int
+    PLANNED_CHAPTERS_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
     """Always true."""
     story_content: _builtins.str
     """The whole text: the standing chunks, joined."""
     choice_question: _builtins.str
-    """The question that the choices answer."""
+    """The question that the choices answer; empty when there are none."""
     estimated_reading_time: _builtins.int
     """In minutes, rounded up, at the reader's age; at least 1."""
     safety_score: _builtins.float
@@ -534,9 +557,13 @@ class Complete(_message.Message):
     """
     finish_reason: Global___FinishReason.ValueType
     """Why the model stopped."""
+    chapter_id: _builtins.str
+    """Identifies the chapter within its story; goes into chapter_id."""
+    planned_chapters: _builtins.int
+    """After how many chapters the tale ends."""
     @_builtins.property
     def choices(self) -> _containers.RepeatedCompositeFieldContainer[Global___Choice]:
-        """How the story may go on."""
+        """How the story may go on; empty when this chapter is the last one."""
 
     @_builtins.property
     def educational_elements(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -559,10 +586,12 @@ class Complete(_message.Message):
         title: _builtins.str = ...,
         model: _builtins.str = ...,
         finish_reason: Global___FinishReason.ValueType = ...,
+        chapter_id: _builtins.str = ...,
+        planned_chapters: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chapter_number", b"chapter_number", "choice_question", b"choice_question", "choices", b"choices", "content_approved", b"content_approved", "educational_elements", b"educational_elements", "estimated_reading_time", b"estimated_reading_time", "finish_reason", b"finish_reason", "model", b"model", "safety_score", b"safety_score", "story_content", b"story_content", "story_id", b"story_id", "success", b"success", "title", b"title", "vocabulary_level", b"vocabulary_level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chapter_id", b"chapter_id", "chapter_number", b"chapter_number", "choice_question", b"choice_question", "choices", b"choices", "content_approved", b"content_approved", "educational_elements", b"educational_elements", "estimated_reading_time", b"estimated_reading_time", "finish_reason", b"finish_reason", "model", b"model", "planned_chapters", b"planned_chapters", "safety_score", b"safety_score", "story_content", b"story_content", "story_id", b"story_id", "success", b"success", "title", b"title", "vocabulary_level", b"vocabulary_level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

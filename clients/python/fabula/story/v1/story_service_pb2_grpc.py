@@ -105,21 +105,22 @@ class StoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetStory(self, request, context):
-        """Reads a story with its chapters. Not implemented yet.
+        """Reads a story with its chapters.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListStories(self, request, context):
-        """Lists stories, newest first. Not implemented yet.
+        """Lists stories, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteStory(self, request, context):
-        """Erases a story with its runs and events. Not implemented yet.
+        """Erases a story with its runs and events, also from the files. Its runs that
+        are under way are cancelled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -55,11 +55,13 @@ class StoryServiceStub:
     answer. The call's deadline, if it has one, is the run's as well.
     """
     GetStory: _grpc.UnaryUnaryMultiCallable[_story_pb2.GetStoryRequest, _story_pb2.GetStoryResponse]
-    """Reads a story with its chapters. Not implemented yet."""
+    """Reads a story with its chapters."""
     ListStories: _grpc.UnaryUnaryMultiCallable[_story_pb2.ListStoriesRequest, _story_pb2.ListStoriesResponse]
-    """Lists stories, newest first. Not implemented yet."""
+    """Lists stories, newest first."""
     DeleteStory: _grpc.UnaryUnaryMultiCallable[_story_pb2.DeleteStoryRequest, _story_pb2.DeleteStoryResponse]
-    """Erases a story with its runs and events. Not implemented yet."""
+    """Erases a story with its runs and events, also from the files. Its runs that
+    are under way are cancelled.
+    """
 
 @_typing.type_check_only
 class StoryServiceAsyncStub(StoryServiceStub):
@@ -88,11 +90,13 @@ class StoryServiceAsyncStub(StoryServiceStub):
     answer. The call's deadline, if it has one, is the run's as well.
     """
     GetStory: _aio.UnaryUnaryMultiCallable[_story_pb2.GetStoryRequest, _story_pb2.GetStoryResponse]  # type: ignore[assignment]
-    """Reads a story with its chapters. Not implemented yet."""
+    """Reads a story with its chapters."""
     ListStories: _aio.UnaryUnaryMultiCallable[_story_pb2.ListStoriesRequest, _story_pb2.ListStoriesResponse]  # type: ignore[assignment]
-    """Lists stories, newest first. Not implemented yet."""
+    """Lists stories, newest first."""
     DeleteStory: _aio.UnaryUnaryMultiCallable[_story_pb2.DeleteStoryRequest, _story_pb2.DeleteStoryResponse]  # type: ignore[assignment]
-    """Erases a story with its runs and events. Not implemented yet."""
+    """Erases a story with its runs and events, also from the files. Its runs that
+    are under way are cancelled.
+    """
 
 class StoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells stories."""
@@ -142,7 +146,7 @@ class StoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _story_pb2.GetStoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_story_pb2.GetStoryResponse, _abc.Awaitable[_story_pb2.GetStoryResponse]]:
-        """Reads a story with its chapters. Not implemented yet."""
+        """Reads a story with its chapters."""
 
     @_abc_1.abstractmethod
     def ListStories(
@@ -150,7 +154,7 @@ class StoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _story_pb2.ListStoriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_story_pb2.ListStoriesResponse, _abc.Awaitable[_story_pb2.ListStoriesResponse]]:
-        """Lists stories, newest first. Not implemented yet."""
+        """Lists stories, newest first."""
 
     @_abc_1.abstractmethod
     def DeleteStory(
@@ -158,6 +162,8 @@ class StoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _story_pb2.DeleteStoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_story_pb2.DeleteStoryResponse, _abc.Awaitable[_story_pb2.DeleteStoryResponse]]:
-        """Erases a story with its runs and events. Not implemented yet."""
+        """Erases a story with its runs and events, also from the files. Its runs that
+        are under way are cancelled.
+        """
 
 def add_StoryServiceServicer_to_server(servicer: StoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,5 +1,6 @@
 """The client of Fabula: stories told while they are being written, over streams that resume by themselves."""
 
+from fabula.child.v1.child_pb2 import Child, ReadingLevel
 from fabula.client import FabulaClient
 from fabula.errors import (
     Closed,
@@ -7,31 +8,37 @@ from fabula.errors import (
     CursorOutOfRange,
     DeadlineExceeded,
     FabulaError,
+    InputUnfit,
     InvalidRequest,
     ModelFailed,
     NotFound,
     NotImplementedYet,
+    OutcomeUnknown,
     Overloaded,
     PermissionDenied,
     ProtocolError,
     RequestIdReused,
+    ReviewUnavailable,
     RunCancelled,
     RunDeadlineExceeded,
     RunFailed,
     RunInterrupted,
     RunStateConflict,
     ServiceFault,
+    StoryEnded,
     Unauthenticated,
     Unavailable,
 )
 from fabula.request import StoryOptions
 from fabula.retry import RetryPolicy
 from fabula.run.v1.run_pb2 import ErrorReason, OnDisconnect, Release, Run, RunState
-from fabula.story.v1.story_pb2 import Complete, CreateStoryResponse, GenerateStoryRequest, StoryEvent
+from fabula.story.v1.story_pb2 import Chapter, Complete, CreateStoryResponse, GenerateStoryRequest, Story, StoryEvent
 from fabula.stream import StoryStream
 from fabula.text import StandingText
 
 __all__ = [
+    "Chapter",
+    "Child",
     "Closed",
     "Complete",
     "ContentRejected",
@@ -42,17 +49,21 @@ __all__ = [
     "FabulaClient",
     "FabulaError",
     "GenerateStoryRequest",
+    "InputUnfit",
     "InvalidRequest",
     "ModelFailed",
     "NotFound",
     "NotImplementedYet",
     "OnDisconnect",
+    "OutcomeUnknown",
     "Overloaded",
     "PermissionDenied",
     "ProtocolError",
+    "ReadingLevel",
     "Release",
     "RequestIdReused",
     "RetryPolicy",
+    "ReviewUnavailable",
     "Run",
     "RunCancelled",
     "RunDeadlineExceeded",
@@ -62,6 +73,8 @@ __all__ = [
     "RunStateConflict",
     "ServiceFault",
     "StandingText",
+    "Story",
+    "StoryEnded",
     "StoryEvent",
     "StoryOptions",
     "StoryStream",

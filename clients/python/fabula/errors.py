@@ -65,7 +65,7 @@ class FabulaError(Exception):
 
 
 class InvalidRequest(FabulaError):
-    """The request breaks its constraints: VALIDATION_FAILED, MALFORMED_REQUEST, PAGE_TOKEN_INVALID, INPUT_UNFIT."""
+    """The request breaks its constraints: VALIDATION_FAILED, MALFORMED_REQUEST, PAGE_TOKEN_INVALID."""
 
     @property
     def violations(self) -> list[tuple[str, str]]:
@@ -74,8 +74,12 @@ class InvalidRequest(FabulaError):
         return [(each.field, each.description) for each in bad.field_violations] if bad is not None else []
 
 
+class InputUnfit(InvalidRequest):
+    """A text of the request is unfit for the child."""
+
+
 class NotFound(FabulaError):
-    """No such child, story or run, or not the caller's."""
+    """No such child, story, chapter or run, or not the caller's."""
 
 
 class RequestIdReused(FabulaError):
@@ -143,6 +147,13 @@ class Unavailable(FabulaError):
         return True
 
 
+class OutcomeUnknown(FabulaError):
+    """The call broke off and may have been done all the same; made again it would do its work twice.
+
+    Not an Unavailable, so that nobody repeats it together with those.
+    """
+
+
 class DeadlineExceeded(FabulaError):
     """The `timeout` of the call has passed."""
 
@@ -205,6 +216,10 @@ class RunDeadlineExceeded(RunFailed):
 
 class ContentRejected(RunFailed):
     """No revision of the text passed the review."""
+
+
+class ReviewUnavailable(RunFailed):
+    """The review could not be done, so nothing was approved."""
 
 
 class ModelFailed(RunFailed):

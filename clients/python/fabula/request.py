@@ -12,11 +12,12 @@ class StoryOptions(TypedDict, total=False):
 
     child_id: the child to whom the story is told; "1" by default.
     age: the reader's age in years, 3 to 12; absent or None: the child's.
-    chapter_number: 1 to 100; 0, the default, means 1.
+    chapter_number: 1 to 100; 0, the default, means 1, or the one that comes next.
     title: at most 120 characters; empty: the model finds one.
     story_id: the story to continue; empty: a new one.
     chapter_id: the chapter to continue; empty: the newest of the story.
     choice_id, custom_user_input: the reader's turn, one of the two at most.
+    planned_chapters: after how many chapters a new tale ends, 1 to 100; 0, the default, leaves it to the service.
     request_id: 1 to 128 visible ASCII characters; a fresh UUID by default.
     release: how soon checked text leaves; sentence by sentence by default.
     on_disconnect: what becomes of the run when nobody watches it; lingers by default.
@@ -30,6 +31,7 @@ class StoryOptions(TypedDict, total=False):
     chapter_id: str
     choice_id: str | None
     custom_user_input: str | None
+    planned_chapters: int
     request_id: str | None
     release: "run_pb2.Release.ValueType"
     on_disconnect: "run_pb2.OnDisconnect.ValueType"

@@ -4,12 +4,12 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 
-from fabula.errors import Closed, DeadlineExceeded, FabulaError
-from fabula.status import from_rpc_error
+from fabula.errors import Closed, DeadlineExceeded, FabulaError, NotFound, OutcomeUnknown
+from fabula.status import from_rpc_error, surely_undone
 
 _Answer = TypeVar("_Answer")
 _RANDOM = random.SystemRandom()
@@ -104,6 +104,44 @@ async def repeat(
         except asyncio.CancelledError:
             raise_if_closed()
             raise
+
+
+async def repeat_while_undone(attempt: Callable[[float | None], Awaitable[_Answer]], policy: RetryPolicy) -> _Answer:
+    """The same for a call that would do its work twice: made again only while it is known to have done nothing.
+
+    Raises OutcomeUnknown when it may have been done.
+    """
+
+    async def once(left: float | None) -> _Answer:
+        try:
+            return await attempt(left)
+        except grpc.aio.AioRpcError as error:
+            failure = from_rpc_error(error)
+            if not failure.transient or surely_undone(failure):
+                raise
+            message = f"{failure.message} Whether the call was done is not known."
+            raise OutcomeUnknown(message, failure.code, failure.reason, failure.details) from error
+
+    return await repeat(once, policy, Deadline(None))
+
+
+async def repeat_erasure(attempt: Callable[[float | None], Awaitable[Any]], policy: RetryPolicy) -> None:
+    """The same for a call that erases: once one of its attempts may have been done, NotFound says that it was."""
+    perhaps_done = False
+
+    async def once(left: float | None) -> None:
+        nonlocal perhaps_done
+        try:
+            await attempt(left)
+        except grpc.aio.AioRpcError as error:
+            failure = from_rpc_error(error)
+            # Only the service itself knows what is not there any more, and it gives a reason.
+            if perhaps_done and isinstance(failure, NotFound) and failure.reason:
+                return
+            perhaps_done = perhaps_done or not surely_undone(failure)
+            raise
+
+    await repeat(once, policy, Deadline(None))
 
 
 def raise_if_closed() -> None:

@@ -15,7 +15,7 @@ REASONS: Mapping["run_pb2.ErrorReason.ValueType", type[errors.FabulaError]] = {
     run_pb2.ERROR_REASON_VALIDATION_FAILED: errors.InvalidRequest,
     run_pb2.ERROR_REASON_MALFORMED_REQUEST: errors.InvalidRequest,
     run_pb2.ERROR_REASON_PAGE_TOKEN_INVALID: errors.InvalidRequest,
-    run_pb2.ERROR_REASON_INPUT_UNFIT: errors.InvalidRequest,
+    run_pb2.ERROR_REASON_INPUT_UNFIT: errors.InputUnfit,
     run_pb2.ERROR_REASON_CHILD_NOT_FOUND: errors.NotFound,
     run_pb2.ERROR_REASON_STORY_NOT_FOUND: errors.NotFound,
     run_pb2.ERROR_REASON_RUN_NOT_FOUND: errors.NotFound,
@@ -27,7 +27,7 @@ REASONS: Mapping["run_pb2.ErrorReason.ValueType", type[errors.FabulaError]] = {
     run_pb2.ERROR_REASON_RUN_INTERRUPTED: errors.RunInterrupted,
     run_pb2.ERROR_REASON_RUN_DEADLINE_EXCEEDED: errors.RunDeadlineExceeded,
     run_pb2.ERROR_REASON_CONTENT_REJECTED: errors.ContentRejected,
-    run_pb2.ERROR_REASON_REVIEW_UNAVAILABLE: errors.RunFailed,
+    run_pb2.ERROR_REASON_REVIEW_UNAVAILABLE: errors.ReviewUnavailable,
     run_pb2.ERROR_REASON_MODEL_UNAVAILABLE: errors.ModelFailed,
     run_pb2.ERROR_REASON_MODEL_NOT_FOUND: errors.ModelFailed,
     run_pb2.ERROR_REASON_MODEL_TIMEOUT: errors.ModelFailed,
@@ -70,6 +70,13 @@ _KINDS = (
 _TORN_CODES = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
 _TORN_WORDS = ("RST_STREAM", "unexpected EOS", "Stream removed")
 
+# What gRPC says of a call that never left this machine. Words that it may change, but then such a call is taken for one
+# that was sent, which is the safe mistake.
+_UNSENT_WORDS = ("failed to connect to all addresses", "errors resolving")
+
+# By these the service turns a call away before it begins to work on it.
+_TURNED_AWAY = frozenset({"SHUTTING_DOWN", "TOO_MANY_STREAMS", "TOO_MANY_RUNS", "RATE_LIMITED"})
+
 _STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -95,6 +102,13 @@ def from_run_error(error: run_pb2.RunError, run_id: str) -> errors.RunFailed:
     typed.run_id = run_id
     typed.error = error
     return typed
+
+
+def surely_undone(error: errors.FabulaError) -> bool:
+    """Whether a call that failed so is known to have changed nothing. False says that it may have been done."""
+    if error.reason:
+        return error.reason in _TURNED_AWAY
+    return error.code is grpc.StatusCode.UNAVAILABLE and error.message.startswith(_UNSENT_WORDS)
 
 
 def _class_of(

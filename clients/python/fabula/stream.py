@@ -52,6 +52,11 @@ class StoryStream:
         self._last_sequence = origin.after_sequence if isinstance(origin, WatchStoryRequest) else 0
         self._terminal: StoryEvent | None = None
         self._nothing_left = False
+        self._outage = False
+        self.on_outage: Callable[[FabulaError | None], None] | None = None
+        """Called when the connection breaks, with the error, before the stream tries again; and with None when the
+        next event, or a heartbeat, has come. Once each an outage. A stream that gives up or is left calls it no more.
+        """
 
     @property
     def run_id(self) -> str:
@@ -181,11 +186,20 @@ class StoryStream:
             error.run_id = error.run_id or self._run_id
         if isinstance(error, Unavailable):
             error.last_sequence = self._last_sequence
+        if error.transient:
+            self._notify(error)
         await self._backoff.pause(error, self._deadline)
         self._reconnects += 1
 
+    def _notify(self, error: FabulaError | None) -> None:
+        changed = self._outage != (error is not None)
+        self._outage = error is not None
+        if changed and self.on_outage is not None:
+            self.on_outage(error)
+
     def _accept(self, event: StoryEvent) -> bool:
         self._backoff.reset()
+        self._notify(None)
         if event.HasField("heartbeat"):
             return self._heartbeats
         self._check(event)

@@ -1,12 +1,16 @@
 """Events in plain words, for a reader at a terminal."""
 
-from fabula.child.v1 import child_pb2
-from fabula.errors import FabulaError, InvalidRequest, RunFailed, Unavailable
+import shlex
+from collections.abc import Sequence
+
+from fabula.errors import FabulaError, InvalidRequest, OutcomeUnknown, RunFailed, Unavailable
+from fabula.listing import level_name
 from fabula.run.v1 import run_pb2
-from fabula.story.v1.story_pb2 import Complete, Content, StoryEvent
-from fabula.terminal import Terminal
+from fabula.story.v1.story_pb2 import Chapter, Complete, Content, StoryEvent
+from fabula.terminal import Terminal, one_line
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+DEFAULT_CHILD = "1"
 
 _NODES = {
     "workflow": "getting ready…",
@@ -18,11 +22,12 @@ _NODES = {
 
 
 class Teller:
-    """Shows one run's events on a screen."""
+    """Shows one run's events on a screen. `reader` are the arguments with which the same reader goes on."""
 
-    def __init__(self, screen: Terminal, address: str) -> None:
+    def __init__(self, screen: Terminal, address: str, reader: Sequence[str] = ()) -> None:
         self._screen = screen
         self._address = address
+        self._reader = reader
 
     def show(self, event: StoryEvent) -> None:
         """Shows the next event. An `error` event shows nothing: the exception that follows tells it."""
@@ -48,28 +53,39 @@ class Teller:
 
     def _ending(self, complete: Complete, run_id: str) -> None:
         self._screen.say("")
-        for line in ending(complete):
+        for line in summary(complete) + going_on(complete, complete.story_id, self._address, self._reader):
             self._screen.say(line)
         self._screen.say(f"Run {run_id}. Watch it again: {command(self._address, 'watch', run_id)}")
 
 
-def ending(complete: Complete) -> list[str]:
-    """What is worth knowing once a chapter is told, line by line."""
-    level = child_pb2.ReadingLevel.Name(complete.vocabulary_level).removeprefix("READING_LEVEL_").lower()
+def summary(complete: Complete) -> list[str]:
+    """What is worth knowing of a chapter that was told, line by line."""
     minutes = "1 minute" if complete.estimated_reading_time == 1 else f"{complete.estimated_reading_time} minutes"
-    lines = [
-        f"{complete.title}, chapter {complete.chapter_number}",
-        f"{minutes} to read, level {level}, told by {complete.model}",
+    of = f" of {complete.planned_chapters}" if complete.planned_chapters else ""
+    return [
+        f"{complete.title}, chapter {complete.chapter_number}{of}",
+        f"{minutes} to read, level {level_name(complete.vocabulary_level)}, told by {complete.model}",
     ]
-    if complete.choices:
-        lines.append(complete.choice_question or "How does it go on?")
-    return lines + [f"  [{choice.id}] {choice.text}" for choice in complete.choices]
+
+
+def going_on(chapter: Complete | Chapter, story_id: str, address: str, reader: Sequence[str]) -> list[str]:
+    """How the tale may go on from this chapter, with the commands for it, line by line."""
+    if not chapter.choices:
+        return ["The end."]
+    # The chapter is named, as the newest one may be on another branch by then.
+    begin = ("tell", "--story-id", story_id, "--chapter-id", chapter.chapter_id, *reader)
+    return [
+        chapter.choice_question or "How does it go on?",
+        *(f"  [{choice.id}] {choice.text}" for choice in chapter.choices),
+        f"Go on with a choice: {command(address, *begin, '--choice-id', chapter.choices[0].id)}",
+        f'Or in your own words: {command(address, *begin)} --turn "..."',
+    ]
 
 
 def command(address: str, *words: str) -> str:
     """The command line that does that at this address."""
     where = () if address == DEFAULT_ADDRESS else ("--address", address)
-    return " ".join(("fabula", *where, *words))
+    return shlex.join(one_line(word) for word in ("fabula", *where, *words))
 
 
 def complaint(error: FabulaError, address: str) -> str:
@@ -77,6 +93,8 @@ def complaint(error: FabulaError, address: str) -> str:
     match error:
         case InvalidRequest() if error.violations:
             return "The request was refused. " + "; ".join(_violation(*each) for each in error.violations)
+        case OutcomeUnknown():
+            return f"{error.message} See: {command(address, 'children')}"
         case Unavailable() if error.run_id:
             again = command(address, "watch", error.run_id, "--after", str(error.last_sequence))
             return f"The connection to {address} is lost. Go on later with: {again}"

@@ -12,6 +12,16 @@ _CLEAR_LINE = "\r\x1b[K"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
+def harmless(text: str) -> str:
+    """The text without what a terminal would obey."""
+    return _CONTROL.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """The same on one line."""
+    return harmless(re.sub(r"[\n\t]+", " ", text))
+
+
 def terminal_width() -> int:
     """Columns of the terminal, 80 when it does not say."""
     return shutil.get_terminal_size().columns
@@ -50,6 +60,13 @@ class WordWrap:
             return rest
         self.column = 0
         return rest + "\n"
+
+    def break_line(self) -> str:
+        """Ends the line before the word that is held back; empty at the beginning of a line."""
+        if not self.column:
+            return ""
+        self._gap, self.column = "", 0
+        return "\n"
 
     def _take(self, piece: str) -> str:
         if piece == "\n":
@@ -90,7 +107,7 @@ class Terminal:
     def story(self, text: str) -> None:
         """Prints the next piece of the story."""
         self._clear()
-        self._print(self._wrap.feed(_harmless(text)) if self._wraps else text)
+        self._print(self._wrap.feed(harmless(text)) if self._wraps else text)
 
     def end_line(self) -> None:
         """Ends the line of the story that is begun, if one is."""
@@ -101,18 +118,24 @@ class Terminal:
 
     def status(self, line: str) -> None:
         """Says how far things are."""
-        line = _harmless(line)
+        line = harmless(line)
         if not self._redraws:
             self._tell(f"{line}\n")
         elif not (self._wraps and self._open_line):
             self._tell(_CLEAR_LINE + line[: self._width() - 1])
             self._drawn = True
 
+    def interrupt(self, line: str) -> None:
+        """A status that can't wait until the line of the story that is begun has ended: on a terminal it breaks it."""
+        if self._wraps and self._redraws:
+            self._print(self._wrap.break_line())
+        self.status(line)
+
     def say(self, line: str) -> None:
         """A line that stays."""
         self.end_line()
         self._clear()
-        self._tell(f"{_harmless(line)}\n")
+        self._tell(f"{harmless(line)}\n")
 
     def _print(self, text: str) -> None:
         if text:
@@ -128,7 +151,3 @@ class Terminal:
         if self._drawn:
             self._tell(_CLEAR_LINE)
             self._drawn = False
-
-
-def _harmless(text: str) -> str:
-    return _CONTROL.sub("", text)

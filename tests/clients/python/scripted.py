@@ -7,15 +7,15 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf import any_pb2, duration_pb2
-from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from fabula.child.v1 import child_pb2
+from fabula.child.v1 import child_pb2, child_service_pb2_grpc
 from fabula.run.v1 import run_pb2, run_service_pb2_grpc
 from fabula.story.v1 import story_pb2, story_service_pb2_grpc
 from fabula.story.v1.story_pb2 import StoryEvent
+from tests.clients.python.single_calls import Heard, SingleCalls
+from tests.clients.python.statuses import LOST, status
 
 RUN_ID = "run-1"
 SENTENCES = ("Once there was a fox. ", "She feared the dark. ", "A glow-worm came.")
@@ -24,31 +24,6 @@ PATIENCE = 20.0
 """Seconds that a test waits for what must happen at once."""
 
 Play: TypeAlias = Callable[[Sequence[StoryEvent], Any], AsyncIterator[StoryEvent]]
-
-
-def packed(message: Message) -> any_pb2.Any:
-    """The message as a detail of a google.rpc.Status."""
-    detail = any_pb2.Any()
-    detail.Pack(message)
-    return detail
-
-
-def status(code: grpc.StatusCode, reason: str = "", *details: Message, **metadata: str) -> status_pb2.Status:
-    """A google.rpc.Status as the service makes it; without a reason, one as gRPC or a proxy makes it."""
-    info = [error_details_pb2.ErrorInfo(domain="fabula", reason=reason, metadata=metadata)] if reason else []
-    return status_pb2.Status(
-        code=code.value[0], message=f"{code.name} {reason}.", details=[packed(each) for each in (*info, *details)]
-    )
-
-
-def retry_in(seconds: float) -> error_details_pb2.RetryInfo:
-    """A RetryInfo of so many seconds."""
-    delay = duration_pb2.Duration()
-    delay.FromMilliseconds(round(seconds * 1000))
-    return error_details_pb2.RetryInfo(retry_delay=delay)
-
-
-LOST = status(grpc.StatusCode.UNAVAILABLE)
 
 
 def numbered(*events: StoryEvent, run_id: str = RUN_ID) -> list[StoryEvent]:
@@ -81,16 +56,22 @@ def retraction(from_segment: int, revision: int) -> StoryEvent:
     )
 
 
-def complete(text: str = STORY) -> StoryEvent:
-    """The last event of a good run."""
+CHOICES = (story_pb2.Choice(id="c1", text="Follow the light"), story_pb2.Choice(id="c2", text="Go home"))
+
+
+def complete(text: str = STORY, choices: Sequence[story_pb2.Choice] = CHOICES) -> StoryEvent:
+    """The last event of a good run; without choices, of a tale."""
     return StoryEvent(
         complete=story_pb2.Complete(
             success=True,
             story_content=text,
             title="The Fox and the Glow-worm",
             chapter_number=1,
-            choices=[story_pb2.Choice(id="c1", text="Follow the light"), story_pb2.Choice(id="c2", text="Go home")],
-            choice_question="What does the fox do?",
+            chapter_id="ch1",
+            story_id="s1",
+            planned_chapters=3,
+            choices=choices,
+            choice_question="What does the fox do?" if choices else "",
             estimated_reading_time=1,
             vocabulary_level=child_pb2.READING_LEVEL_BEGINNER,
             model="embedded:storyteller",
@@ -172,34 +153,13 @@ def raw(*events: StoryEvent) -> Play:
     return play
 
 
-class Heard:
-    """One call that reached the server."""
-
-    def __init__(self, method: str, request: Any, context: Any) -> None:
-        self.method = method
-        self.request = request
-        self.metadata = dict(context.invocation_metadata())
-        self.seconds_left = context.time_remaining()
-        self.cancelled = asyncio.Event()
-        self.ended_by_itself = asyncio.Event()
-
-
-class Scripted(story_service_pb2_grpc.StoryServiceServicer, run_service_pb2_grpc.RunServiceServicer):
-    """Both services over one run. Each call on a stream takes the next of `plays`; without one it gets the whole run.
-
-    Each single call takes the next of `refusals`, and is answered when there is none. ListRuns pages through `runs`.
-    While `answer` is not set, no single call is answered; `asked` says that one has come.
-    """
+class Scripted(SingleCalls):
+    """All services over one run. Each call on a stream takes the next of `plays`; without one it gets the whole run."""
 
     def __init__(self, events: Sequence[StoryEvent]) -> None:
+        super().__init__()
         self.events = list(events)
         self.plays: deque[Play] = deque()
-        self.heard: list[Heard] = []
-        self.refusals: deque[status_pb2.Status] = deque()
-        self.runs: list[run_pb2.Run] = []
-        self.answer = asyncio.Event()
-        self.answer.set()
-        self.asked = asyncio.Event()
 
     @property
     def methods(self) -> list[str]:
@@ -220,37 +180,6 @@ class Scripted(story_service_pb2_grpc.StoryServiceServicer, run_service_pb2_grpc
         await self._single("CreateStory", request, context)
         return story_pb2.CreateStoryResponse(run_id=RUN_ID, complete=self.events[-1].complete)
 
-    async def GetRun(self, request: Any, context: Any) -> run_pb2.GetRunResponse:  # noqa: N802
-        await self._single("GetRun", request, context)
-        return run_pb2.GetRunResponse(run=run_pb2.Run(run_id=request.run_id, state=run_pb2.RUN_STATE_RUNNING))
-
-    async def ListRuns(self, request: Any, context: Any) -> run_pb2.ListRunsResponse:  # noqa: N802
-        await self._single("ListRuns", request, context)
-        begin = int(request.page_token or 0)
-        end = begin + (request.page_size or 50)
-        token = str(end) if end < len(self.runs) else ""
-        return run_pb2.ListRunsResponse(runs=self.runs[begin:end], next_page_token=token)
-
-    async def CancelRun(self, request: Any, context: Any) -> run_pb2.CancelRunResponse:  # noqa: N802
-        await self._single("CancelRun", request, context)
-        run = run_pb2.Run(run_id=request.run_id, state=run_pb2.RUN_STATE_CANCELLED, child_id="1")
-        return run_pb2.CancelRunResponse(run=run)
-
-    async def GetStory(self, request: Any, context: Any) -> story_pb2.GetStoryResponse:  # noqa: N802
-        raise NotImplementedError
-
-    async def ListStories(self, request: Any, context: Any) -> story_pb2.ListStoriesResponse:  # noqa: N802
-        raise NotImplementedError
-
-    async def DeleteStory(self, request: Any, context: Any) -> story_pb2.DeleteStoryResponse:  # noqa: N802
-        raise NotImplementedError
-
-    async def PauseRun(self, request: Any, context: Any) -> run_pb2.PauseRunResponse:  # noqa: N802
-        raise NotImplementedError
-
-    async def ContinueRun(self, request: Any, context: Any) -> run_pb2.ContinueRunResponse:  # noqa: N802
-        raise NotImplementedError
-
     async def _stream(self, method: str, request: Any, after: int, context: Any) -> AsyncGenerator[StoryEvent, None]:
         call = Heard(method, request, context)
         self.heard.append(call)
@@ -263,13 +192,6 @@ class Scripted(story_service_pb2_grpc.StoryServiceServicer, run_service_pb2_grpc
             raise
         call.ended_by_itself.set()
 
-    async def _single(self, method: str, request: Any, context: Any) -> None:
-        self.heard.append(Heard(method, request, context))
-        self.asked.set()
-        await self.answer.wait()
-        if self.refusals:
-            await context.abort_with_status(rpc_status.to_status(self.refusals.popleft()))
-
 
 @asynccontextmanager
 async def serving(service: Scripted, port: int = 0) -> AsyncIterator[int]:
@@ -277,6 +199,7 @@ async def serving(service: Scripted, port: int = 0) -> AsyncIterator[int]:
     server = grpc.aio.server()
     story_service_pb2_grpc.add_StoryServiceServicer_to_server(service, server)
     run_service_pb2_grpc.add_RunServiceServicer_to_server(service, server)
+    child_service_pb2_grpc.add_ChildServiceServicer_to_server(service, server)
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     try:

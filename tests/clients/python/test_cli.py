@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 
 import grpc
 import pytest
@@ -14,34 +12,18 @@ from google.rpc import error_details_pb2
 
 from fabula import Run, RunState, StoryEvent
 from tests.clients.python import scripted
-from tests.clients.python.scripted import PATIENCE, RUN_ID, SENTENCES, STORY, Scripted, cut, held, serving, status
+from tests.clients.python.program import read_until, run, start
+from tests.clients.python.scripted import PATIENCE, RUN_ID, SENTENCES, STORY, Scripted, cut, held, serving
+from tests.clients.python.statuses import retry_in, status
 
 Code = grpc.StatusCode
-
-
-async def start(*arguments: str, stdout: int = PIPE) -> Process:
-    command = (sys.executable, "-m", "fabula.cli", *arguments)
-    return await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=stdout, stderr=PIPE)
-
-
-async def run(*arguments: str) -> tuple[int | None, str, str]:
-    """The exit code, stdout and stderr."""
-    process = await start(*arguments)
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
-    assert "Traceback" not in err.decode()
-    return process.returncode, out.decode(), err.decode()
-
-
-async def read_until(reader: asyncio.StreamReader | None, text: str) -> str:
-    assert reader is not None
-    seen = await asyncio.wait_for(reader.readuntil(text.encode()), PATIENCE)
-    return seen.decode()
 
 
 async def test_tell_prints_the_story_and_nothing_else_to_stdout(address: str, service: Scripted) -> None:
     code, out, err = await run(
         "--address", address, "tell", "a fox", "--age", "5", "--child-id", "7", "--title", "Fox", "--chapter", "2",
-        "--story-id", "s1", "--turn", "It flies.", "--release", "paragraph", "--request-id", "mine",
+        "--story-id", "s1", "--chapter-id", "ch1", "--turn", "It flies.", "--release", "paragraph",
+        "--request-id", "mine",
     )  # fmt: skip
     assert (code, out) == (0, f"{STORY}\n")
     assert " 25%  writing…\n" in err
@@ -49,7 +31,7 @@ async def test_tell_prints_the_story_and_nothing_else_to_stdout(address: str, se
     request = service.heard[0].request
     assert (request.theme, request.age, request.child_id, request.title) == ("a fox", 5, "7", "Fox")
     assert (request.chapter_number, request.story_id, request.custom_user_input) == (2, "s1", "It flies.")
-    assert (request.release, request.request_id) == (2, "mine")
+    assert (request.chapter_id, request.release, request.request_id) == ("ch1", 2, "mine")
 
 
 async def test_text_is_printed_as_it_comes(address: str, service: Scripted) -> None:
@@ -79,7 +61,49 @@ async def test_json_prints_the_error_event_too(address: str, service: Scripted) 
 async def test_watch_begins_after_the_given_event(address: str, service: Scripted) -> None:
     code, out, _ = await run("--address", address, "watch", RUN_ID, "--after", "4")
     assert (code, out) == (0, f"{SENTENCES[2]}\n")
-    assert service.heard[0].request.after_sequence == 4
+    assert service.heard[-1].request.after_sequence == 4
+
+
+async def test_the_ready_commands_go_on_for_the_same_reader(address: str, service: Scripted) -> None:
+    _, _, err = await run("--address", address, "tell", "a fox", "--child-id", "7", "--age", "5", "--chapters", "3")
+    assert service.heard[0].request.planned_chapters == 3
+    go_on = next(line for line in err.splitlines() if line.startswith("Go on with a choice: fabula "))
+    assert go_on.endswith("tell --story-id s1 --chapter-id ch1 --child-id 7 --age 5 --choice-id c1")
+    await run(*go_on.removeprefix("Go on with a choice: fabula ").split())
+    request = service.heard[1].request
+    assert (request.story_id, request.chapter_id, request.choice_id) == ("s1", "ch1", "c1")
+    assert (request.child_id, request.age, request.planned_chapters) == ("7", 5, 0)
+
+
+async def test_a_watched_run_goes_on_for_the_child_to_whom_it_is_told(address: str, service: Scripted) -> None:
+    service.runs = [Run(run_id=RUN_ID, child_id="7")]
+    _, _, err = await run("--address", address, "watch", RUN_ID)
+    assert "--story-id s1 --chapter-id ch1 --child-id 7 --choice-id c1\n" in err
+
+
+async def test_the_last_chapter_ends_with_the_end(address: str, service: Scripted) -> None:
+    service.events = scripted.numbered(*service.events[:-1], scripted.complete(choices=()))
+    code, out, err = await run("--address", address, "tell", "a fox")
+    assert (code, out) == (0, f"{STORY}\n")
+    assert "\nThe end.\n" in err
+    assert "Go on" not in err
+
+
+async def test_an_outage_that_lasts_is_told_and_so_is_its_end(address: str, service: Scripted) -> None:
+    service.plays.append(cut(3, status(Code.UNAVAILABLE, "SHUTTING_DOWN", retry_in(1.5))))
+    code, out, err = await run("--address", address, "tell", "a fox")
+    assert (code, out) == (0, f"{STORY}\n")
+    assert "writing…\nconnection lost, trying again…\nconnected again\n" in err
+
+
+async def test_ctrl_c_ends_the_wait_for_a_connection_that_was_lost(address: str, service: Scripted) -> None:
+    service.plays.append(cut(3, status(Code.UNAVAILABLE, "SHUTTING_DOWN", retry_in(3600))))
+    process = await start("--address", address, "tell", "a fox", "--json")
+    await read_until(process.stderr, "connection lost, trying again…\n")
+    process.send_signal(signal.SIGINT)
+    _, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    assert process.returncode == 130
+    assert err.decode().startswith("Stopped. The run may go on for a while.")
 
 
 async def test_a_broken_connection_is_not_noticed(address: str, service: Scripted) -> None:
@@ -132,6 +156,12 @@ async def test_a_missing_service_is_named_with_what_to_do() -> None:
         ("tell", "a fox", "--age", "five"),
         ("tell", "a fox", "--choice-id", "c1", "--turn", "It flies."),
         ("watch", RUN_ID, "--after", "99999999999"),
+        ("add-child", "Mia"),
+        ("add-child", "Mia", "--age", "6", "--level", "expert"),
+        ("change-child", "1"),
+        ("change-child", "1", "--interest", "moons", "--no-interests"),
+        ("delete-child", "1"),
+        ("delete-story", "s1"),
     ],
     ids=" ".join,
 )

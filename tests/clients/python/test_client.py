@@ -16,7 +16,8 @@ from fabula import (
 )
 from fabula.channel import is_loopback
 from tests.clients.python.conftest import HASTY
-from tests.clients.python.scripted import LOST, RUN_ID, STORY, Scripted, serving, status
+from tests.clients.python.scripted import RUN_ID, STORY, Scripted, serving
+from tests.clients.python.statuses import LOST, status
 
 
 async def test_tell_sends_what_it_is_given(client: FabulaClient, service: Scripted) -> None:
@@ -27,7 +28,9 @@ async def test_tell_sends_what_it_is_given(client: FabulaClient, service: Script
         chapter_number=2,
         title="Fox",
         story_id="s1",
+        chapter_id="ch1",
         choice_id="c1",
+        planned_chapters=4,
         request_id="mine",
         release=Release.RELEASE_TOKEN,
         on_disconnect=OnDisconnect.ON_DISCONNECT_CANCEL,
@@ -39,7 +42,9 @@ async def test_tell_sends_what_it_is_given(client: FabulaClient, service: Script
         chapter_number=2,
         title="Fox",
         story_id="s1",
+        chapter_id="ch1",
         choice_id="c1",
+        planned_chapters=4,
         request_id="mine",
         release=Release.RELEASE_TOKEN,
         on_disconnect=OnDisconnect.ON_DISCONNECT_CANCEL,

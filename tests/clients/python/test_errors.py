@@ -10,8 +10,8 @@ from google.rpc import error_details_pb2
 import fabula
 from fabula import ErrorReason, FabulaClient, RunFailed
 from fabula.status import CODES, REASONS
-from tests.clients.python import scripted
-from tests.clients.python.scripted import RUN_ID, Scripted, cut, failed, numbered, status, step
+from tests.clients.python.scripted import RUN_ID, Scripted, cut, failed, numbered, step
+from tests.clients.python.statuses import retry_in, status
 
 Code = grpc.StatusCode
 
@@ -20,19 +20,21 @@ CONTRACT = {
     "VALIDATION_FAILED": (Code.INVALID_ARGUMENT, fabula.InvalidRequest),
     "MALFORMED_REQUEST": (Code.INVALID_ARGUMENT, fabula.InvalidRequest),
     "PAGE_TOKEN_INVALID": (Code.INVALID_ARGUMENT, fabula.InvalidRequest),
-    "INPUT_UNFIT": (Code.INVALID_ARGUMENT, fabula.InvalidRequest),
+    "INPUT_UNFIT": (Code.INVALID_ARGUMENT, fabula.InputUnfit),
     "CHILD_NOT_FOUND": (Code.NOT_FOUND, fabula.NotFound),
     "STORY_NOT_FOUND": (Code.NOT_FOUND, fabula.NotFound),
     "RUN_NOT_FOUND": (Code.NOT_FOUND, fabula.NotFound),
+    "CHAPTER_NOT_FOUND": (Code.NOT_FOUND, fabula.NotFound),
     "REQUEST_ID_REUSED": (Code.ALREADY_EXISTS, fabula.RequestIdReused),
     "CURSOR_OUT_OF_RANGE": (Code.OUT_OF_RANGE, fabula.CursorOutOfRange),
     "RUN_STATE_CONFLICT": (Code.FAILED_PRECONDITION, fabula.RunStateConflict),
+    "STORY_ENDED": (Code.FAILED_PRECONDITION, fabula.StoryEnded),
     "NOT_IMPLEMENTED": (Code.UNIMPLEMENTED, fabula.NotImplementedYet),
     "RUN_CANCELLED": (Code.CANCELLED, fabula.RunCancelled),
     "RUN_INTERRUPTED": (Code.UNAVAILABLE, fabula.RunInterrupted),
     "RUN_DEADLINE_EXCEEDED": (Code.DEADLINE_EXCEEDED, fabula.RunDeadlineExceeded),
     "CONTENT_REJECTED": (Code.FAILED_PRECONDITION, fabula.ContentRejected),
-    "REVIEW_UNAVAILABLE": (Code.UNAVAILABLE, fabula.RunFailed),
+    "REVIEW_UNAVAILABLE": (Code.UNAVAILABLE, fabula.ReviewUnavailable),
     "MODEL_UNAVAILABLE": (Code.UNAVAILABLE, fabula.ModelFailed),
     "MODEL_NOT_FOUND": (Code.FAILED_PRECONDITION, fabula.ModelFailed),
     "MODEL_TIMEOUT": (Code.UNAVAILABLE, fabula.ModelFailed),
@@ -122,6 +124,16 @@ async def test_invalid_requests_name_their_fields(client: FabulaClient, service:
     assert caught.value.violations == [("age", "must be 3 to 12")]
 
 
+async def test_an_unfit_input_names_its_field_like_any_invalid_request(client: FabulaClient, service: Scripted) -> None:
+    violation = error_details_pb2.BadRequest.FieldViolation(field="nickname", description="is not fit for a child")
+    bad = error_details_pb2.BadRequest(field_violations=[violation])
+    service.refusals.append(status(Code.INVALID_ARGUMENT, "INPUT_UNFIT", bad))
+    with pytest.raises(fabula.InvalidRequest) as caught:
+        await client.create_child("Fiend", 6)
+    assert type(caught.value) is fabula.InputUnfit
+    assert caught.value.violations == [("nickname", "is not fit for a child")]
+
+
 async def test_a_cursor_out_of_range_tells_the_range(client: FabulaClient, service: Scripted) -> None:
     refusal = status(Code.OUT_OF_RANGE, "CURSOR_OUT_OF_RANGE", oldest_sequence="3", last_sequence="8")
     service.plays.append(cut(0, refusal))
@@ -138,7 +150,7 @@ async def test_a_failed_create_raises_run_failed(client: FabulaClient, service: 
 
 
 async def test_overload_tells_when_to_come_back(client: FabulaClient, service: Scripted) -> None:
-    busy = status(Code.RESOURCE_EXHAUSTED, "RATE_LIMITED", scripted.retry_in(0.01))
+    busy = status(Code.RESOURCE_EXHAUSTED, "RATE_LIMITED", retry_in(0.01))
     service.plays.extend(cut(0, busy) for _ in range(9))
     with pytest.raises(fabula.Overloaded) as caught:
         await client.tell("a fox").result()

@@ -19,7 +19,8 @@ from fabula import (
 from fabula.stream import StoryStream
 from tests.clients.python import scripted
 from tests.clients.python.relay import relaying
-from tests.clients.python.scripted import PATIENCE, RUN_ID, STORY, Scripted, cut, held, raw, serving, status
+from tests.clients.python.scripted import PATIENCE, RUN_ID, STORY, Scripted, cut, held, raw, serving
+from tests.clients.python.statuses import LOST, retry_in, status
 
 LAST = len(scripted.good_run())
 
@@ -44,11 +45,11 @@ async def test_an_unbroken_stream_is_one_call(client: FabulaClient, service: Scr
 
 
 @pytest.mark.parametrize("after", range(LAST))
-@pytest.mark.parametrize("how", [scripted.LOST, None], ids=["unavailable", "closed with OK"])
+@pytest.mark.parametrize("how", [LOST, None], ids=["unavailable", "closed with OK"])
 async def test_a_cut_at_any_index_loses_and_repeats_nothing(
     client: FabulaClient, service: Scripted, after: int, how: object
 ) -> None:
-    service.plays.append(cut(after, scripted.LOST if how else None))
+    service.plays.append(cut(after, LOST if how else None))
     stream = client.tell("a fox")
     assert await sequences(stream) == list(range(1, LAST + 1))
     assert stream.reconnects == 1
@@ -120,7 +121,7 @@ async def test_every_event_received_grants_all_attempts_again(client: FabulaClie
 
 
 async def test_retry_info_is_waited_for(client: FabulaClient, service: Scripted) -> None:
-    busy = status(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", scripted.retry_in(0.3))
+    busy = status(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", retry_in(0.3))
     service.plays.append(cut(2, busy))
     begun = asyncio.get_running_loop().time()
     assert await sequences(client.tell("a fox")) == list(range(1, LAST + 1))
@@ -253,7 +254,7 @@ async def test_watching_after_the_very_last_event_ends_at_once(client: FabulaCli
 
 
 async def test_the_timeout_holds_for_the_whole_stream_and_travels(client: FabulaClient, service: Scripted) -> None:
-    later = status(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN", scripted.retry_in(0.5))
+    later = status(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN", retry_in(0.5))
     service.plays.extend([cut(2, later), held(1, asyncio.Event())])
     with pytest.raises(DeadlineExceeded):
         await client.tell("a fox", timeout=2).result()
@@ -264,6 +265,6 @@ async def test_the_timeout_holds_for_the_whole_stream_and_travels(client: Fabula
 
 
 async def test_the_timeout_is_not_slept_through(client: FabulaClient, service: Scripted) -> None:
-    service.plays.append(cut(0, status(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN", scripted.retry_in(3600))))
+    service.plays.append(cut(0, status(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN", retry_in(3600))))
     with pytest.raises(DeadlineExceeded):
         await asyncio.wait_for(client.tell("a fox", timeout=60).result(), PATIENCE)

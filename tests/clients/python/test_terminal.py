@@ -2,11 +2,16 @@
 
 import io
 import itertools
+import re
 
+from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fabula.teller import Teller
+from fabula import StoryEvent
+from fabula.listing import json_line
+from fabula.story.v1.story_pb2 import Content
+from fabula.teller import Teller, command
 from fabula.terminal import Terminal, WordWrap
 from tests.clients.python.scripted import content, good_run, retraction
 
@@ -64,6 +69,17 @@ def test_no_story_and_no_title_commands_the_terminal() -> None:
     assert pipe.getvalue() == "T[2Jitle\n"
 
 
+def test_an_id_neither_commands_the_terminal_nor_the_shell_into_which_it_is_copied() -> None:
+    assert command("192.0.2.7:1", "watch", "a\x1b[2J;\nrm x") == "fabula --address 192.0.2.7:1 watch 'a[2J; rm x'"
+
+
+def test_json_escapes_every_control_character_and_is_the_same_message() -> None:
+    told = StoryEvent(content=Content(chunk="\x1b[31m\x7f\x9b2J ü…\n"))
+    line = json_line(told)
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f]", line)
+    assert json_format.Parse(line, StoryEvent()) == told
+
+
 def test_the_status_is_redrawn_on_a_terminal_and_a_line_each_elsewhere() -> None:
     tty, pipe = Tty(), io.StringIO()
     for err in (tty, pipe):
@@ -89,6 +105,27 @@ def test_the_status_never_overwrites_a_line_of_the_story() -> None:
     )
 
 
+def test_an_urgent_status_breaks_the_line_of_the_story_but_no_word() -> None:
+    terminal = Tty()
+    screen = Terminal(terminal, terminal, lambda: 40)
+    screen.story("The fox lo")
+    screen.interrupt("connection lost")
+    screen.story("oked up.")
+    screen.end_line()
+    assert terminal.getvalue() == "The fox\n\r\x1b[Kconnection lost\r\x1b[Klooked up.\n"
+
+
+def test_an_urgent_status_breaks_no_line_on_a_pipe() -> None:
+    for err in (io.StringIO(), Tty()):
+        out = io.StringIO()
+        screen = Terminal(out, err, lambda: 40)
+        screen.story("The fox lo")
+        screen.interrupt("connection lost")
+        screen.story("oked up.")
+        assert out.getvalue() == "The fox looked up."
+        assert "connection lost" in err.getvalue()
+
+
 def test_a_retraction_is_told_and_the_new_text_begins_a_line() -> None:
     terminal = Tty()
     teller = Teller(Terminal(terminal, terminal, lambda: 60), "127.0.0.1:50051")
@@ -104,8 +141,12 @@ def test_the_ending_says_what_is_worth_knowing() -> None:
         teller.show(event)
     told = err.getvalue()
     assert (
-        "The Fox and the Glow-worm, chapter 1\n1 minute to read, level beginner, told by embedded:storyteller" in told
+        "The Fox and the Glow-worm, chapter 1 of 3\n1 minute to read, level beginner, told by embedded:storyteller"
+        in told
     )
     assert "What does the fox do?\n  [c1] Follow the light\n  [c2] Go home\n" in told
+    go_on = "fabula --address 192.0.2.7:1 tell --story-id s1 --chapter-id ch1"
+    assert f"\nGo on with a choice: {go_on} --choice-id c1\n" in told
+    assert f'\nOr in your own words: {go_on} --turn "..."\n' in told
     assert told.endswith("Run run-1. Watch it again: fabula --address 192.0.2.7:1 watch run-1\n")
     assert " 25%  writing…\n 75%  checking…\n" in told

@@ -1,13 +1,13 @@
-"""The backends: where events, runs and children are kept, chosen by URL. Only the chosen driver is imported."""
+"""The backends: where everything is kept, chosen by URL. Only the chosen driver is imported."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from fabula.child.v1 import child_pb2
 from service.backends.source import Driver, Options, Source
 from service.errors import ConfigError
-from service.runtime.ports import EventLog, Store
+from service.runtime.ports import EventLog
+from service.runtime.stores import ChildRecord, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ _FORGETFUL = (
 
 @asynccontextmanager
 async def open_backends(
-    log_url: str, store_url: str, *, commit_interval_seconds: float, fresh_children: Sequence[child_pb2.Child]
+    log_url: str, store_url: str, *, commit_interval_seconds: float, fresh_children: Sequence[ChildRecord]
 ) -> AsyncIterator[Backends]:
     """Opens the log and the store; on leaving, everything is committed and closed.
 

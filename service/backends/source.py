@@ -5,8 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from fabula.child.v1 import child_pb2
-from service.runtime.ports import EventLog, Store
+from service.runtime.ports import EventLog
+from service.runtime.stores import ChildRecord, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Options:
     """How a source is opened, whatever its driver."""
 
     commit_interval_seconds: float
-    fresh_children: Sequence[child_pb2.Child] = ()
+    fresh_children: Sequence[ChildRecord] = ()
 
 
 class Source(Protocol):

@@ -32,3 +32,9 @@ class Waiters:
         for woken, after in self._waiting.get(run_id, {}).items():
             if after < last and not woken.done():
                 woken.set_result(None)
+
+    def wake_all(self, run_id: str) -> None:
+        """The run's events were deleted: whatever somebody waits for will not come."""
+        for woken in self._waiting.get(run_id, {}):
+            if not woken.done():
+                woken.set_result(None)

@@ -1,37 +1,86 @@
-"""ChildService: in the contract, not implemented yet."""
+"""ChildService: looks after the profiles of children."""
 
+import time
+import uuid
+from collections.abc import Callable, Collection
 from typing import Any
 
 import grpc.aio
 
 from fabula.child.v1 import child_pb2, child_service_pb2_grpc
-from service.errors import NotImplementedYet
+from service.errors import ChildNotFound
+from service.rpc.profiles import ProfileUpdate, to_profile
+from service.runtime.eraser import Eraser
+from service.runtime.paging import DEFAULT_PAGE_SIZE, cut_page, decode_token
+from service.runtime.run import timestamp
+from service.runtime.spec import LOCAL_PRINCIPAL
+from service.runtime.stores import ChildQuery, ChildRecord, Store
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-_MESSAGE = 'Profiles of children are not implemented yet. Every install has the child "1".'
+ProfileCheck = Callable[[child_pb2.Child, Collection[str]], None]
+"""Looks at a profile as it would be stored, and at the names of the fields that the request gave; may be called in any
+thread. Raises InputUnfit for a text that is not fit for the child's age."""
 
 
 class ChildServicer(child_service_pb2_grpc.ChildServiceServicer):
+    def __init__(self, store: Store, eraser: Eraser, check: ProfileCheck) -> None:
+        self._store = store
+        self._eraser = eraser
+        self._check = check
+
     async def CreateChild(
         self, request: child_pb2.CreateChildRequest, context: Context
     ) -> child_pb2.CreateChildResponse:
-        raise NotImplementedYet(_MESSAGE)
+        child = to_profile(request)
+        self._check(child, [field.name for field, _ in request.ListFields()])
+        now = timestamp(time.time_ns())
+        child.child_id = uuid.uuid4().hex
+        child.create_time.CopyFrom(now)
+        child.update_time.CopyFrom(now)
+        await self._store.create_child(ChildRecord(child, LOCAL_PRINCIPAL))
+        return child_pb2.CreateChildResponse(child=child)
 
     async def GetChild(self, request: child_pb2.GetChildRequest, context: Context) -> child_pb2.GetChildResponse:
-        raise NotImplementedYet(_MESSAGE)
+        child = await self._store.get_child(LOCAL_PRINCIPAL, request.child_id)
+        return child_pb2.GetChildResponse(child=_found(child))
 
     async def ListChildren(
         self, request: child_pb2.ListChildrenRequest, context: Context
     ) -> child_pb2.ListChildrenResponse:
-        raise NotImplementedYet(_MESSAGE)
+        size = request.page_size or DEFAULT_PAGE_SIZE
+        # The name tells its tokens from those of other lists.
+        filters = ("children", LOCAL_PRINCIPAL)
+        before = decode_token(request.page_token, *filters)
+        children = await self._store.list_children(ChildQuery(LOCAL_PRINCIPAL, size + 1, before))
+        page, token = cut_page(children, size, _position, *filters)
+        return child_pb2.ListChildrenResponse(children=page, next_page_token=token)
 
     async def UpdateChild(
         self, request: child_pb2.UpdateChildRequest, context: Context
     ) -> child_pb2.UpdateChildResponse:
-        raise NotImplementedYet(_MESSAGE)
+        update = ProfileUpdate(request)
+
+        def change(child: child_pb2.Child) -> None:
+            update.apply(child)
+            self._check(child, update.given)
+            child.update_time.CopyFrom(timestamp(time.time_ns()))
+
+        child = await self._store.update_child(LOCAL_PRINCIPAL, request.child_id, change)
+        return child_pb2.UpdateChildResponse(child=_found(child))
 
     async def DeleteChild(
         self, request: child_pb2.DeleteChildRequest, context: Context
     ) -> child_pb2.DeleteChildResponse:
-        raise NotImplementedYet(_MESSAGE)
+        await self._eraser.erase_child(LOCAL_PRINCIPAL, request.child_id)
+        return child_pb2.DeleteChildResponse()
+
+
+def _found(child: child_pb2.Child | None) -> child_pb2.Child:
+    if child is None:
+        raise ChildNotFound("There is no such child. ListChildren names those that there are.")
+    return child
+
+
+def _position(child: child_pb2.Child) -> tuple[int, str]:
+    return child.create_time.ToNanoseconds(), child.child_id

@@ -6,10 +6,10 @@ import grpc.aio
 
 from fabula.run.v1 import run_pb2, run_service_pb2_grpc
 from service.errors import NotImplementedYet
-from service.rpc.paging import DEFAULT_PAGE_SIZE, decode_token, encode_token
-from service.runtime.ports import RunQuery
+from service.runtime.paging import DEFAULT_PAGE_SIZE, cut_page, decode_token
 from service.runtime.runner import Runner
 from service.runtime.spec import LOCAL_PRINCIPAL
+from service.runtime.stores import RunQuery
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -25,14 +25,11 @@ class RunServicer(run_service_pb2_grpc.RunServiceServicer):
         size = request.page_size or DEFAULT_PAGE_SIZE
         filters = (LOCAL_PRINCIPAL, request.child_id, request.state)
         before = decode_token(request.page_token, *filters)
-        # One more than asked for tells whether there is a next page.
-        query = RunQuery(LOCAL_PRINCIPAL, size + 1, request.child_id, request.state, before)
-        runs = await self._runner.list_runs(query)
-        token = ""
-        if len(runs) > size:
-            last = runs[size - 1]
-            token = encode_token(last.create_time.ToNanoseconds(), last.run_id, *filters)
-        return run_pb2.ListRunsResponse(runs=runs[:size], next_page_token=token)
+        runs = await self._runner.list_runs(
+            RunQuery(LOCAL_PRINCIPAL, size + 1, request.child_id, request.state, before)
+        )
+        page, token = cut_page(runs, size, _position, *filters)
+        return run_pb2.ListRunsResponse(runs=page, next_page_token=token)
 
     async def CancelRun(self, request: run_pb2.CancelRunRequest, context: Context) -> run_pb2.CancelRunResponse:
         return run_pb2.CancelRunResponse(run=await self._runner.cancel_run(LOCAL_PRINCIPAL, request.run_id))
@@ -42,3 +39,7 @@ class RunServicer(run_service_pb2_grpc.RunServiceServicer):
 
     async def ContinueRun(self, request: run_pb2.ContinueRunRequest, context: Context) -> run_pb2.ContinueRunResponse:
         raise NotImplementedYet("ContinueRun is not implemented yet.")
+
+
+def _position(run: run_pb2.Run) -> tuple[int, str]:
+    return run.create_time.ToNanoseconds(), run.run_id

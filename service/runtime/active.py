@@ -5,7 +5,7 @@ import asyncio
 from google.protobuf.message import Message
 
 from fabula.run.v1 import run_pb2
-from service.errors import FabulaError, RunCancelled
+from service.errors import FabulaError, RunCancelled, StoreUnavailable
 
 UNWATCHED = "The run was cancelled: its last watcher left and none came back in time."
 
@@ -64,6 +64,12 @@ class ActiveRun:
             for task in waiting:
                 task.cancel()
         return self.ended.is_set()
+
+    async def end(self, cause: FabulaError) -> None:
+        """Stops the run and returns once it has ended. Raises StoreUnavailable when its end can't be stored now."""
+        self.stop(cause)
+        if not await self.settled():
+            raise StoreUnavailable("The run is stopping, and its end can't be stored now. Ask again later.")
 
     def _arm(self) -> None:
         cause = RunCancelled(UNWATCHED)

@@ -3,8 +3,9 @@
 from google.protobuf.message import Message
 
 from fabula.run.v1 import run_pb2
-from service.runtime.ports import Codec, EventLog, Store
+from service.runtime.ports import Codec, EventLog
 from service.runtime.run import end_state, transition
+from service.runtime.stores import Store
 from service.runtime.writer import RunWriter, reopen
 
 

@@ -24,6 +24,28 @@ class TextChunk:
     truncated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a guard model said of a text; `categories` are Fabula's own names, empty when the text is safe."""
+
+    safe: bool
+    categories: tuple[str, ...] = ()
+
+
+class GuardModel(Protocol):
+    """A model that was made for one thing: telling whether a text is safe."""
+
+    @property
+    def name(self) -> str:
+        """As configured, for example "ollama:llama-guard3"."""
+
+    async def judge(self, asked: str, answer: str) -> Verdict:
+        """Judges the answer that a storyteller gave to what was asked.
+
+        Raises ModelUnavailable, ModelNotFound, ModelTimeout, and ModelOutputInvalid for an answer that is no verdict.
+        """
+
+
 class LanguageModel(Protocol):
     """A model that answers with one JSON object."""
 

@@ -1,6 +1,6 @@
-"""What the runtime needs from outside: a log of events, a store of runs, and a codec per workflow.
+"""What the runtime needs from outside beside its stores (`stores.py`): a log of events, and a codec per workflow.
 
-Backends implement `EventLog` and `Store`; workflows implement `Codec`. The contract of each method stands here, and the
+Backends implement `EventLog`; workflows implement `Codec`. The contract of each method stands here, and the
 contract suite in tests/service/backends holds every backend to it.
 """
 
@@ -10,7 +10,6 @@ from typing import Protocol
 
 from google.protobuf.message import Message
 
-from fabula.child.v1 import child_pb2
 from fabula.run.v1 import run_pb2
 
 
@@ -73,59 +72,14 @@ class EventLog(Protocol):
     async def tails(self, run_ids: Sequence[str]) -> Mapping[str, LogTail]:
         """How far each run's log reaches; LogTail() for a run without events. Every id asked for is a key."""
 
+    async def delete(self, run_ids: Sequence[str]) -> None:
+        """Deletes the events of runs that nobody writes any more; who waits for one of theirs is woken by it."""
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """A run as it is stored: the message that callers see, whose it is, and the fingerprint of its request."""
+    async def scrub(self) -> None:
+        """Returns once nothing that was deleted before is left in the log's files, write-ahead log included.
 
-    run: run_pb2.Run
-    principal: str
-    fingerprint: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class RunQuery:
-    """A page of a principal's runs, newest first; `before` is the (create_time in ns, run_id) that it starts after."""
-
-    principal: str
-    limit: int
-    child_id: str = ""
-    state: "run_pb2.RunState.ValueType" = run_pb2.RUN_STATE_UNSPECIFIED
-    before: tuple[int, str] | None = None
-
-
-class Store(Protocol):
-    """Runs and children. Messages that go in or come out are the caller's own: the store keeps copies.
-
-    Every method raises StoreUnavailable when the store can't be reached.
-    """
-
-    async def create_run(self, record: RunRecord) -> RunRecord:
-        """Stores a run, or returns the one stored before under the same principal and non-empty request_id.
-
-        Raises ValueError when the run_id is stored already under another request.
+        Does nothing when nothing was deleted since the last one. Raises StoreUnavailable when it can't be done.
         """
-
-    async def find_run(self, principal: str, request_id: str) -> RunRecord | None:
-        """The run stored under this principal and non-empty request_id, or None."""
-
-    async def get_run(self, run_id: str) -> RunRecord | None:
-        """The run, or None."""
-
-    async def update_run(self, run: run_pb2.Run, expected: "run_pb2.RunState.ValueType") -> bool:
-        """Replaces the run's message if its stored state is `expected`; False, and no change, if it is not."""
-
-    async def list_runs(self, query: RunQuery) -> Sequence[RunRecord]:
-        """At most `query.limit` runs, newest first by (create_time, run_id)."""
-
-    async def unfinished_runs(self) -> Sequence[RunRecord]:
-        """Every run whose state is not an end state."""
-
-    async def has_story(self, principal: str, story_id: str) -> bool:
-        """Whether a run of this principal told a chapter of the story to its end."""
-
-    async def get_child(self, child_id: str) -> child_pb2.Child | None:
-        """The child's profile, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +125,10 @@ class Codec(Protocol):
 
 class Emitter(Protocol):
     """How a run's job speaks."""
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
 
     async def emit(self, body: Message, progress_percent: int = 0) -> None:
         """Queues an event; waits while the queue is full. Progress never falls: a lower value keeps the last one.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -18,9 +18,7 @@ from service.errors import (
     RequestIdReused,
     RunCancelled,
     RunInterrupted,
-    RunNotFound,
     ShuttingDown,
-    StoreUnavailable,
     TooManyRuns,
     TooManyStreams,
     to_run_error,
@@ -28,9 +26,11 @@ from service.errors import (
 from service.logs import places
 from service.runtime.active import ActiveRun
 from service.runtime.ending import conclude
-from service.runtime.ports import Codec, Event, EventLog, LogConflictError, LogTail, RunQuery, RunRecord, Store
+from service.runtime.ports import Codec, Event, EventLog, LogConflictError
 from service.runtime.run import END_STATES
 from service.runtime.spec import Limits, RunSpec, new_record
+from service.runtime.standing import is_lost, missing, with_tail
+from service.runtime.stores import RunQuery, RunRecord, Store
 from service.runtime.subscription import Subscription
 from service.runtime.supervisor import Supervisor
 from service.runtime.writer import RunWriter
@@ -53,6 +53,7 @@ class Runner:
         self._limits = limits
         self._active: dict[str, ActiveRun] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._starts: set[asyncio.Task[Subscription]] = set()
         self._starting: Counter[tuple[str, str]] = Counter()
         self._streams = 0
         self._draining = False
@@ -76,9 +77,12 @@ class Runner:
     async def start(self, spec: RunSpec) -> Subscription:
         """Starts the run, or finds the one with the same request_id, and watches it from its first event.
 
-        Raises RequestIdReused, TooManyRuns, TooManyStreams, ShuttingDown, StoreUnavailable.
+        Raises RequestIdReused, TooManyRuns, TooManyStreams, ShuttingDown, StoreUnavailable, and ChildNotFound or
+        StoryNotFound when they are erased.
         """
         task = self._own(self._start(spec))
+        self._starts.add(task)
+        task.add_done_callback(self._starts.discard)
         try:
             # Shielded: a caller that leaves in between must not leave a stored run that nobody runs.
             return await asyncio.shield(task)
@@ -86,11 +90,23 @@ class Runner:
             task.add_done_callback(_close_result)
             raise
 
+    async def attach(self, principal: str, request_id: str, fingerprint: bytes) -> Subscription | None:
+        """Watches the run that was started with this request_id, from its first event; None when there is none.
+
+        Raises RequestIdReused, CursorOutOfRange, TooManyStreams, StoreUnavailable.
+        """
+        stored = await self._store.find_run(principal, request_id)
+        if stored is None:
+            return None
+        await self._check_repeated(stored, fingerprint)
+        self._take_stream()
+        return self._subscription(stored.run, 0)
+
     async def watch(self, principal: str, run_id: str, after: int) -> Subscription:
         """Watches a run from after a sequence on. Raises RunNotFound, CursorOutOfRange, TooManyStreams."""
         record = await self._owned(principal, run_id)
         tail = (await self._log.tails([run_id]))[run_id]
-        if after > tail.last or after < tail.oldest - 1 or _is_lost(record.run, tail):
+        if after > tail.last or after < tail.oldest - 1 or is_lost(record.run, tail):
             raise CursorOutOfRange(after, tail.oldest, tail.last)
         terminal = None
         if tail.terminal and after == tail.last:
@@ -102,22 +118,20 @@ class Runner:
     async def get_run(self, principal: str, run_id: str) -> run_pb2.Run:
         """The run with its sequences. Raises RunNotFound."""
         record = await self._owned(principal, run_id)
-        return _with_tail(record.run, (await self._log.tails([run_id]))[run_id])
+        return with_tail(record.run, (await self._log.tails([run_id]))[run_id])
 
     async def list_runs(self, query: RunQuery) -> Sequence[run_pb2.Run]:
         """A page of runs with their sequences, newest first."""
         records = await self._store.list_runs(query)
         tails = await self._log.tails([record.run.run_id for record in records])
-        return [_with_tail(record.run, tails[record.run.run_id]) for record in records]
+        return [with_tail(record.run, tails[record.run.run_id]) for record in records]
 
     async def cancel_run(self, principal: str, run_id: str) -> run_pb2.Run:
         """Cancels a run and returns it ended; a run that had ended is returned as it is. Raises RunNotFound."""
         record = await self._owned(principal, run_id)
         active = self._active.get(run_id)
         if active is not None:
-            active.stop(RunCancelled(CANCELLED))
-            if not await active.settled():
-                raise StoreUnavailable("The run is stopping, and its end can't be stored now. Ask again later.")
+            await active.end(RunCancelled(CANCELLED))
         elif record.run.state not in END_STATES:
             codec = self._codecs.get(record.run.workflow)
             if codec is None:
@@ -126,6 +140,22 @@ class Runner:
             with suppress(LogConflictError):
                 await conclude(self._log, self._store, codec, record.run, to_run_error(RunCancelled(CANCELLED), run_id))
         return await self.get_run(principal, run_id)
+
+    async def end_runs(self, run_ids: Collection[str], message: str) -> None:
+        """Cancels those of these runs that are under way, for this reason, and returns once they have ended.
+
+        Raises StoreUnavailable when an end can't be stored now.
+        """
+        under_way = [self._active[run_id] for run_id in run_ids if run_id in self._active]
+        for active in under_way:
+            active.stop(RunCancelled(message))
+        for active in under_way:
+            await active.end(RunCancelled(message))
+
+    async def started(self) -> None:
+        """Returns once every start that is under way now has brought its run under way, or failed."""
+        if self._starts:
+            await asyncio.wait(self._starts)
 
     async def drain(self, grace_seconds: float) -> None:
         """Takes no new run, gives those under way the grace to end, interrupts the rest, and waits for their ends."""
@@ -184,17 +214,17 @@ class Runner:
         if stored.run.run_id == record.run.run_id:
             self._launch(record.run, spec)
         else:
-            await self._check_repeated(stored, spec)
+            await self._check_repeated(stored, spec.fingerprint)
         return stored.run
 
-    async def _check_repeated(self, stored: RunRecord, spec: RunSpec) -> None:
-        if stored.fingerprint != spec.fingerprint:
+    async def _check_repeated(self, stored: RunRecord, fingerprint: bytes) -> None:
+        if stored.fingerprint != fingerprint:
             raise RequestIdReused(
                 "This request_id was used with another request. Send that request again to attach to its run, "
                 "or take a new request_id to start another."
             )
         tail = (await self._log.tails([stored.run.run_id]))[stored.run.run_id]
-        if _is_lost(stored.run, tail):
+        if is_lost(stored.run, tail):
             raise CursorOutOfRange(0, tail.oldest, tail.last)
 
     def _launch(self, run: run_pb2.Run, spec: RunSpec) -> None:
@@ -232,7 +262,8 @@ class Runner:
         self._streams += 1
 
     def _subscription(self, run: run_pb2.Run, after: int, terminal: Event | None = None) -> Subscription:
-        return Subscription(run, self._log, after, terminal, self._active.get(run.run_id), self._stream_closed)
+        active = self._active.get(run.run_id)
+        return Subscription(run, self._log, self._store, after, terminal, active, self._stream_closed)
 
     def _stream_closed(self) -> None:
         self._streams -= 1
@@ -240,7 +271,7 @@ class Runner:
     async def _owned(self, principal: str, run_id: str) -> RunRecord:
         record = await self._store.get_run(run_id)
         if record is None or record.principal != principal:
-            raise RunNotFound("There is no such run. ListRuns names those that there are.")
+            raise missing()
         return record
 
     def _own(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
@@ -261,14 +292,3 @@ class Runner:
 def _close_result(task: "asyncio.Task[Subscription]") -> None:
     if not task.cancelled() and task.exception() is None:
         task.result().close()
-
-
-def _is_lost(run: run_pb2.Run, tail: LogTail) -> bool:
-    """Whether the run has ended and its log does not say so: the log is not the one that the run was written to."""
-    return run.state in END_STATES and not tail.terminal
-
-
-def _with_tail(run: run_pb2.Run, tail: LogTail) -> run_pb2.Run:
-    run.last_sequence = tail.last
-    run.oldest_sequence = tail.oldest
-    return run

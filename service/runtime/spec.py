@@ -4,8 +4,9 @@ import time
 from dataclasses import dataclass
 
 from fabula.run.v1 import run_pb2
-from service.runtime.ports import Codec, Job, RunRecord
+from service.runtime.ports import Codec, Job
 from service.runtime.run import RUNNING, new_run_id, timestamp
+from service.runtime.stores import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class RunSpec:
     story_id: str
     model: str
     request_id: str = ""
+    prompt_version: str = ""
     cancel_on_disconnect: bool = False
     deadline: float | None = None
 
@@ -56,6 +58,7 @@ def new_record(spec: RunSpec) -> RunRecord:
         story_id=spec.story_id,
         request_id=spec.request_id,
         model=spec.model,
+        prompt_version=spec.prompt_version,
         create_time=now,
         update_time=now,
     )

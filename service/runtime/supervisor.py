@@ -10,7 +10,8 @@ from service.errors import FabulaError, Internal, RunDeadlineExceeded, StoreUnav
 from service.logs import places
 from service.runtime.active import ActiveRun
 from service.runtime.ending import conclude
-from service.runtime.ports import Codec, EventLog, LogConflictError, Store
+from service.runtime.ports import Codec, EventLog, LogConflictError
+from service.runtime.stores import Store
 from service.runtime.writer import RunWriter
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.1, 5.0

@@ -30,6 +30,11 @@ class RunWriter:
         self._closed = False
 
     @property
+    def run_id(self) -> str:
+        """The run. See `ports.Emitter`."""
+        return self._run_id
+
+    @property
     def last_sequence(self) -> int:
         """The sequence of the newest committed event."""
         return self._last

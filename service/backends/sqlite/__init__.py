@@ -8,7 +8,8 @@ from service.backends.source import Options, Source
 from service.backends.sqlite.database import Database, open_database
 from service.backends.sqlite.log import SqliteEventLog
 from service.backends.sqlite.store import SqliteStore
-from service.runtime.ports import EventLog, Store
+from service.runtime.ports import EventLog
+from service.runtime.stores import Store
 
 _PREFIX = "sqlite:///"
 

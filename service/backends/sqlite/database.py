@@ -16,6 +16,7 @@ from service.backends.sqlite.connect import connect, connect_writer
 from service.backends.sqlite.lock import ProcessLock
 from service.backends.sqlite.readers import Readers
 from service.backends.sqlite.schema import migrate
+from service.backends.sqlite.scrubber import Scrubber
 from service.backends.sqlite.writer import Writer
 from service.errors import ConfigError, StoreUnavailable
 
@@ -38,9 +39,10 @@ _Opened = tuple[ProcessLock, sqlite3.Connection]
 class Database:
     """Runs functions on connections: writes in order in one thread, reads beside them."""
 
-    def __init__(self, writer: Writer, readers: Readers, lock: ProcessLock) -> None:
+    def __init__(self, writer: Writer, readers: Readers, scrubber: Scrubber, lock: ProcessLock) -> None:
         self._writer = writer
         self._readers = readers
+        self._scrubber = scrubber
         self._lock = lock
         self._closed = False
 
@@ -49,15 +51,35 @@ class Database:
         """How many transactions were committed since the file was opened."""
         return self._writer.commits
 
-    async def write(self, work: Callable[[sqlite3.Connection], T], committed: Callable[[T], None] | None = None) -> T:
-        """Runs the work in a transaction; see Writer.write. Raises StoreUnavailable, and what the work raises."""
+    async def write(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        committed: Callable[[T], None] | None = None,
+        *,
+        deletes: bool = False,
+    ) -> T:
+        """Runs the work in a transaction; see Writer.write. Raises StoreUnavailable, and what the work raises.
+
+        Work that `deletes` what may not be left in the files is one for the next scrub.
+        """
         self._check_open()
+        if deletes:
+            self._scrubber.note_deletion()
         return await self._writer.write(work, committed)
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Runs the query on a read-only connection. Raises StoreUnavailable, and what the query raises."""
         self._check_open()
         return await self._readers.read(query)
+
+    def note_deletion(self) -> None:
+        """What may not be left in the files was deleted: there is work for the next scrub."""
+        self._scrubber.note_deletion()
+
+    async def scrub(self) -> None:
+        """Returns once nothing that was deleted before is left in the files. Raises StoreUnavailable."""
+        self._check_open()
+        await self._scrubber.scrub()
 
     async def close(self) -> None:
         """Commits what waits, ends the threads, closes the connections and lets go of the lock, even if cancelled."""
@@ -91,7 +113,8 @@ async def open_database(path: Path, options: Options, limits: Limits = _LIMITS) 
     )
     readers = Readers(partial(connect, path, "mode=ro", limits.busy_timeout_seconds), limits.reader_threads)
     writer.start(connection)
-    database = Database(writer, readers, lock)
+    scrubber = Scrubber(writer, readers, path, limits.busy_timeout_seconds)
+    database = Database(writer, readers, scrubber, lock)
     try:
         yield database
     finally:

@@ -14,6 +14,7 @@ from service.runtime.ports import Batch, Event, LogConflictError, LogTail
 
 _INSERT = "INSERT INTO events (run_id, sequence, terminal, payload) VALUES (?, ?, ?, ?)"
 _REWRITE = "UPDATE events SET payload = ? WHERE run_id = ? AND sequence = ?"
+_DELETE = "DELETE FROM events WHERE run_id IN (SELECT value FROM json_each(?))"
 _READ = "SELECT sequence, payload, terminal FROM events WHERE run_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 # Three seeks per run: an aggregate over the rows would read every event of a run.
 _TAILS = """SELECT ids.value,
@@ -21,6 +22,9 @@ _TAILS = """SELECT ids.value,
     (SELECT max(sequence) FROM events WHERE run_id = ids.value),
     (SELECT terminal FROM events WHERE run_id = ids.value ORDER BY sequence DESC LIMIT 1)
     FROM json_each(?) AS ids"""
+
+_DELETED_AT_ONCE = 8
+"""Runs; each has some hundred events."""
 
 
 class SqliteEventLog:
@@ -53,6 +57,27 @@ class SqliteEventLog:
         cold = [run_id for run_id in run_ids if run_id not in hot]
         return {**hot, **(await self._database.read(partial(_tails, cold)))} if cold else hot
 
+    async def delete(self, run_ids: Sequence[str]) -> None:
+        # A few at a time: a long delete would hold up everybody who writes.
+        for start in range(0, len(run_ids), _DELETED_AT_ONCE):
+            await self._delete(run_ids[start : start + _DELETED_AT_ONCE])
+
+    async def scrub(self) -> None:
+        await self._database.scrub()
+
+    async def _delete(self, run_ids: Sequence[str]) -> None:
+        forget = partial(self._forget, run_ids)
+        try:
+            await self._database.write(partial(_delete, json.dumps(run_ids)), forget, deletes=True)
+        except StoreUnavailable:
+            forget(None)  # as above
+            raise
+
+    def _forget(self, run_ids: Sequence[str], _: None) -> None:
+        for run_id in run_ids:
+            self._hot.forget(run_id)
+            self._waiters.wake_all(run_id)
+
     def _committed(self, run_id: str, entry: Entry, tail: LogTail) -> None:
         self._hot.extend(run_id, entry, tail)
         self._waiters.wake(run_id, tail.last)
@@ -63,6 +88,10 @@ def _append(run_id: str, entry: Entry, connection: sqlite3.Connection) -> LogTai
     connection.executemany(_INSERT, [(run_id, event.sequence, event.terminal, event.payload) for event in entry.events])
     connection.executemany(_REWRITE, [(payload, run_id, sequence) for sequence, payload in entry.rewrites.items()])
     return tail
+
+
+def _delete(run_ids: str, connection: sqlite3.Connection) -> None:
+    connection.execute(_DELETE, (run_ids,))
 
 
 def _read(run_id: str, after: int, limit: int, connection: sqlite3.Connection) -> Sequence[Event]:

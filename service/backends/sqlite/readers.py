@@ -3,9 +3,9 @@
 import asyncio
 import queue
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TypeVar
 
 import structlog
@@ -22,6 +22,7 @@ class Readers:
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], threads: int) -> None:
         self._connect = connect
+        self._threads = threads
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(threads)
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="sqlite-reader")
         self._free = asyncio.Semaphore(threads)
@@ -37,6 +38,14 @@ class Readers:
         # A cancelled reader leaves at once, its thread does not: it counts as free only when the query is over.
         running.add_done_callback(lambda _: self._free.release())
         return await asyncio.shield(running)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Within, no query runs: those that come wait until it is left. For one at a time."""
+        async with AsyncExitStack() as stack:
+            for _ in range(self._threads):
+                await stack.enter_async_context(self._free)
+            yield
 
     def close(self) -> None:
         """Blocks until the last query is over. Nothing may be read any more."""

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -26,6 +27,7 @@ class _Job(Generic[T]):
     work: Callable[[sqlite3.Connection], T]
     committed: Callable[[T], None] | None
     done: "asyncio.Future[T]"
+    alone: bool = False
     result: T | None = None
     error: Exception | None = None
 
@@ -80,12 +82,14 @@ class Writer:
         meanwhile: a cancelled write may still happen. An exception of the work undoes the work alone and is raised
         here, a sqlite3.Error as StoreUnavailable.
         """
-        job: _Job[T] = _Job(work, committed, self._loop.create_future())
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            raise StoreUnavailable("The data store has too many writes waiting: try again.") from None
-        return await job.done
+        return await self._queue(_Job(work, committed, self._loop.create_future()))
+
+    async def write_alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs the work outside of a transaction, after what was queued before it and before what comes later.
+
+        Its errors are as those of `write`.
+        """
+        return await self._queue(_Job(work, None, self._loop.create_future(), alone=True))
 
     def close(self) -> None:
         """Commits what waits and ends the thread; blocks until it ended. Nothing may be written any more."""
@@ -93,14 +97,20 @@ class Writer:
         self._jobs.put(None)
         self._thread.join()
 
+    async def _queue(self, job: _Job[T]) -> T:
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            raise StoreUnavailable("The data store has too many writes waiting: try again.") from None
+        return await job.done
+
     def _run(self) -> None:
         ended = False
         while not ended:
             group = list(self._take())
             ended = group[-1] is None
-            jobs = [job for job in group if job is not None]
-            if jobs:
-                self._commit(jobs)
+            for _, jobs in groupby(filter(None, group), key=_place):
+                self._commit(list(jobs))
         self._checkpoint()
         self._disconnect()
 
@@ -123,6 +133,9 @@ class Writer:
     def _transact(self, jobs: Sequence[_Job[Any]]) -> None:
         if self._connection is None:
             self._connection = self._connect()
+        if jobs[0].alone:
+            jobs[0].result = jobs[0].work(self._connection)
+            return
         self._connection.execute("BEGIN IMMEDIATE")
         for job in jobs:
             _attempt(self._connection, job)
@@ -151,6 +164,11 @@ class Writer:
                 connection.close()
         except sqlite3.Error as error:
             _log.warning("close_failed", error=error_name(error))
+
+
+def _place(job: _Job[Any]) -> int:
+    """Equal for jobs that may be committed together."""
+    return id(job) if job.alone else 0
 
 
 def _attempt(connection: sqlite3.Connection, job: _Job[Any]) -> None:

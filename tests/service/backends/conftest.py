@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from service.backends import Backends, open_backends
-from service.runtime.ports import EventLog, Store
+from service.runtime.ports import EventLog
+from service.runtime.stores import Store
 from tests.service.backends.samples import CHILDREN
 
 _URLS = {

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fabula.child.v1 import child_pb2
 from fabula.run.v1 import run_pb2
-from service.runtime.ports import Batch, Event, EventLog, RunRecord
+from service.runtime.ports import Batch, Event, EventLog
 from service.runtime.run import RUNNING, timestamp
+from service.runtime.stores import Artifact, ChildRecord, RunRecord
 
 CHILDREN = (
-    child_pb2.Child(child_id="1", nickname="Mia", age=6, interests=["dinosaurs"]),
-    child_pb2.Child(child_id="2", nickname="Noé", age=9),
+    ChildRecord(child_pb2.Child(child_id="1", nickname="Mia", age=6, interests=["dinosaurs"]), "house"),
+    ChildRecord(child_pb2.Child(child_id="2", nickname="Noé", age=9), "other"),
 )
 
 
@@ -23,6 +25,26 @@ def record(run_id: str, principal: str = "house", fingerprint: bytes = b"\x00mar
     for name, value in fields.items():
         setattr(run, name, value)
     return RunRecord(run, principal, fingerprint)
+
+
+def child_record(child_id: str, principal: str = "house", create_time_ns: int = 1, **fields: Any) -> ChildRecord:
+    """A child; the fields of Child may be given."""
+    child = child_pb2.Child(child_id=child_id, nickname="Mia", age=6, **fields)
+    child.create_time.CopyFrom(timestamp(create_time_ns))
+    return ChildRecord(child, principal)
+
+
+def artifact(run_id: str, series_id: str = "tale", create_time_ns: int = 1, *, first: bool = False) -> Artifact:
+    """What a run made."""
+    return Artifact(run_id, series_id, first, create_time_ns, f"chapter of {run_id}".encode())
+
+
+def with_state(run: run_pb2.Run, state: "run_pb2.RunState.ValueType") -> run_pb2.Run:
+    """A copy of the run in another state."""
+    changed = run_pb2.Run()
+    changed.CopyFrom(run)
+    changed.state = state
+    return changed
 
 
 def payload(run_id: str, sequence: int) -> bytes:
@@ -59,3 +81,8 @@ def open_files(directory: Path) -> list[Path]:
     """The files in the directory that this process has open."""
     opened = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
     return [file for file in opened if file.is_relative_to(directory)]
+
+
+def bytes_on_disk(directory: Path) -> bytes:
+    """What the files in the directory hold."""
+    return b"".join(file.read_bytes() for file in directory.iterdir())

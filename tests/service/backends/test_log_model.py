@@ -1,4 +1,4 @@
-"""Any sequence of appends and reads, on every log, against a list."""
+"""Any sequence of appends, deletions and reads, on every log, against a list."""
 
 import asyncio
 import tempfile
@@ -31,6 +31,13 @@ class _Append:
     rewrites: frozenset[int]
 
 
+@dataclass(frozen=True)
+class _Delete:
+    """The deletion of a run's events."""
+
+    run_id: str
+
+
 _APPENDS = st.builds(
     _Append,
     run_id=st.sampled_from("ab"),
@@ -39,6 +46,7 @@ _APPENDS = st.builds(
     terminal=st.sampled_from([False] * 7 + [True]),
     rewrites=st.frozensets(st.integers(1, 12), max_size=3),
 )
+_STEPS = st.one_of(_APPENDS, _APPENDS, _APPENDS, st.builds(_Delete, run_id=st.sampled_from("ab")))
 
 
 @asynccontextmanager
@@ -75,21 +83,30 @@ async def _agrees(log: EventLog, run_id: str, events: Sequence[Event]) -> None:
         assert await log.read(run_id, after, 3) == events[after : after + 3]
 
 
-async def _play(appends: Sequence[_Append]) -> None:
+def _batch(step: _Append, events: Sequence[Event]) -> Batch:
+    after = max(0, len(events) + step.offset)
+    last = after + len(step.payloads)
+    rewrites = {sequence: b"blank" for sequence in step.rewrites if sequence <= last}
+    return Batch(after, step.payloads, step.terminal and bool(step.payloads), rewrites)
+
+
+async def _play(steps: Sequence[_Append | _Delete]) -> None:
     model: dict[str, list[Event]] = {"a": [], "b": []}
     async with _logs() as logs:
-        for step in appends:
-            after = max(0, len(model[step.run_id]) + step.offset)
-            last = after + len(step.payloads)
-            rewrites = {sequence: b"blank" for sequence in step.rewrites if sequence <= last}
-            batch = Batch(after, step.payloads, step.terminal and bool(step.payloads), rewrites)
-            expected = _apply(model[step.run_id], batch)
+        for step in steps:
+            events = model[step.run_id]
+            if isinstance(step, _Delete):
+                events.clear()
+                await asyncio.gather(*(log.delete([step.run_id]) for log in logs))
+            else:
+                batch = _batch(step, events)
+                expected = _apply(events, batch)
+                assert [await _append(log, step.run_id, batch) for log in logs] == [expected] * len(logs)
             for log in logs:
-                assert await _append(log, step.run_id, batch) == expected
-                await _agrees(log, step.run_id, model[step.run_id])
+                await _agrees(log, step.run_id, events)
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(_APPENDS, max_size=12))
-def test_every_log_is_a_list_that_only_grows_and_is_rewritten(appends: Sequence[_Append]) -> None:
-    asyncio.run(_play(appends))
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_STEPS, max_size=12))
+def test_every_log_is_a_list_that_grows_is_rewritten_and_is_deleted(steps: Sequence[_Append | _Delete]) -> None:
+    asyncio.run(_play(steps))

@@ -55,7 +55,7 @@ async def test_log_and_store_may_be_of_different_drivers(tmp_path: Path) -> None
     urls = (f"sqlite:///{tmp_path}/log.db", "memory:")
     for n in range(2):
         async with open_backends(*urls, commit_interval_seconds=0, fresh_children=CHILDREN) as backends:
-            assert await backends.store.get_child("1") == CHILDREN[0]
+            assert await backends.store.get_child("house", "1") == CHILDREN[0].child
             assert await backends.store.create_run(record("run", model=str(n))) == record("run", model=str(n))
             assert await extend(backends.log, "run", b"a") == n + 1, "a new store each time, but the same log"
 

@@ -15,7 +15,16 @@ from service.backends.sqlite.database import open_database
 from service.backends.sqlite.log import SqliteEventLog
 from service.backends.sqlite.store import SqliteStore
 from service.runtime.ports import Batch, Event, LogTail
-from tests.service.backends.samples import CHILDREN, everything, extend, follow, open_files, payload, record
+from tests.service.backends.samples import (
+    CHILDREN,
+    bytes_on_disk,
+    everything,
+    extend,
+    follow,
+    open_files,
+    payload,
+    record,
+)
 
 _ROOT = Path(__file__).parents[3]
 _CANARY = b"CANARY-the-dragon-ate-the-knight-"
@@ -39,7 +48,8 @@ async def test_everything_is_there_after_a_reopen(path: Path) -> None:
         assert await everything(log, "run") == [Event(1, b"A"), Event(2, b"b")]
         assert await log.tails(["run", "ended"]) == {"run": LogTail(1, 2), "ended": LogTail(1, 1, terminal=True)}
         assert await store.create_run(record("other", request_id="once")) == record("run", request_id="once")
-        assert [await store.get_child(child.child_id) for child in CHILDREN] == list(CHILDREN)
+        for each in CHILDREN:
+            assert await store.get_child(each.principal, each.child.child_id) == each.child
         assert await extend(log, "run", b"c") == 3
 
 
@@ -94,10 +104,6 @@ async def test_after_closing_no_thread_and_no_file_is_left_open(path: Path) -> N
     assert not open_files(path.parent)
 
 
-def _bytes_on_disk(directory: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in directory.iterdir())
-
-
 async def _tell_and_withdraw(log: SqliteEventLog, run_id: str, seed: int) -> None:
     """Appends events of many sizes, half of them to be withdrawn, and withdraws them now and then."""
     draw = random.Random(seed)
@@ -115,18 +121,18 @@ async def test_withdrawn_text_is_in_no_byte_of_the_files_after_closing(path: Pat
     async with open_database(path, _AT_ONCE) as database:
         log = SqliteEventLog(database)
         await log.append("run", Batch(0, [_CANARY]))
-        assert _CANARY in _bytes_on_disk(path.parent), "the test would see what it looks for"
+        assert _CANARY in bytes_on_disk(path.parent), "the test would see what it looks for"
         await log.append("run", Batch(1, [], rewrites={1: b""}))
         await asyncio.gather(*(_tell_and_withdraw(log, f"run{seed}", seed) for seed in range(30)))
 
-    assert _CANARY not in _bytes_on_disk(path.parent)
+    assert _CANARY not in bytes_on_disk(path.parent)
 
 
 async def test_text_withdrawn_in_its_own_batch_never_gets_to_the_disk(path: Path) -> None:
     async with open_database(path, _AT_ONCE) as database:
         await SqliteEventLog(database).append("run", Batch(0, [_CANARY, b"b"], rewrites={1: b"blank"}))
 
-        assert _CANARY not in _bytes_on_disk(path.parent)
+        assert _CANARY not in bytes_on_disk(path.parent)
 
 
 async def test_readers_at_any_offset_see_the_same_bytes_while_others_write(path: Path) -> None:
@@ -151,7 +157,7 @@ async def test_readers_at_any_offset_see_the_same_bytes_while_others_write(path:
 async def test_fresh_children_are_stored_when_the_file_is_made_and_never_again(path: Path) -> None:
     for children in ((), CHILDREN):
         async with open_database(path, Options(0, fresh_children=children)) as database:
-            assert await SqliteStore(database).get_child("1") is None
+            assert await SqliteStore(database).get_child("house", "1") is None
 
 
 async def test_two_names_of_one_file_share_one_database(tmp_path: Path) -> None:
@@ -159,7 +165,7 @@ async def test_two_names_of_one_file_share_one_database(tmp_path: Path) -> None:
     urls = (f"sqlite:///{tmp_path}/fabula.db", f"sqlite:///{tmp_path}/link/../fabula.db")
     async with open_backends(*urls, commit_interval_seconds=0, fresh_children=CHILDREN) as backends:
         await backends.log.append("run", Batch(0, [b"a"]))
-        assert await backends.store.get_child("1") == CHILDREN[0]
+        assert await backends.store.get_child("house", "1") == CHILDREN[0].child
 
 
 async def test_only_the_file_of_the_store_gets_the_fresh_children(tmp_path: Path) -> None:
@@ -167,4 +173,4 @@ async def test_only_the_file_of_the_store_gets_the_fresh_children(tmp_path: Path
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_backends(*urls, commit_interval_seconds=0, fresh_children=CHILDREN))
     async with open_database(tmp_path / "log.db", _AT_ONCE) as database:
-        assert await SqliteStore(database).get_child("1") is None
+        assert await SqliteStore(database).get_child("house", "1") is None

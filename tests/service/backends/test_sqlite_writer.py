@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -94,6 +94,40 @@ async def test_an_error_of_the_database_tells_its_caller_nothing_of_it(database:
     for error in (writing.value, reading.value):
         assert isinstance(error.__cause__, sqlite3.Error)
         assert not {"nowhere", "secret", "INSERT", "SELECT"} & set(error.message.replace("'", " ").split())
+
+
+async def test_work_that_runs_alone_has_its_place_among_the_others_and_no_transaction(path: Path) -> None:
+    order: list[tuple[str, bool]] = []
+
+    def note(name: str) -> Callable[[sqlite3.Connection], None]:
+        return lambda connection: order.append((name, connection.in_transaction))
+
+    async with open_database(path, _AT_ONCE, _LIMITS) as database:
+        writer = database._writer
+        async with asyncio.TaskGroup() as group, blocked_writer(database):
+            for name in "abcdef":
+                alone = name in "cd"
+                work = note(name)
+                group.create_task(writer.write_alone(work) if alone else writer.write(work, None))
+            await asyncio.sleep(0)
+        assert database.commits == 3, "the job that blocked, those before, and those after"
+
+    assert order == [(name, name not in "cd") for name in "abcdef"]
+
+
+async def test_work_that_runs_alone_and_fails_costs_only_its_own_caller(
+    database: Database, log: SqliteEventLog
+) -> None:
+    async with blocked_writer(database):
+        sound = asyncio.create_task(log.append("run", Batch(0, [b"a"])))
+        failing = asyncio.create_task(database._writer.write_alone(lambda connection: connection.execute("nonsense")))
+        later = asyncio.create_task(log.append("run", Batch(1, [b"b"])))
+        await asyncio.sleep(0)
+
+    with pytest.raises(StoreUnavailable):
+        await failing
+    await asyncio.gather(sound, later)
+    assert len(await everything(log, "run")) == 2
 
 
 async def test_a_full_queue_refuses_at_once(database: Database, log: SqliteEventLog) -> None:

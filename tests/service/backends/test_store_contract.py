@@ -5,16 +5,9 @@ import asyncio
 import pytest
 
 from fabula.run.v1 import run_pb2
-from service.runtime.ports import RunQuery, Store
 from service.runtime.run import CANCELLED, FAILED, PAUSED, PENDING, RUNNING, SUCCEEDED
-from tests.service.backends.samples import CHILDREN, record
-
-
-def _with_state(run: run_pb2.Run, state: "run_pb2.RunState.ValueType") -> run_pb2.Run:
-    changed = run_pb2.Run()
-    changed.CopyFrom(run)
-    changed.state = state
-    return changed
+from service.runtime.stores import RunQuery, Store
+from tests.service.backends.samples import record, with_state
 
 
 async def _listed(store: Store, query: RunQuery) -> list[str]:
@@ -85,7 +78,7 @@ async def test_no_run_is_found_by_an_empty_request_id(store: Store) -> None:
 
 async def test_a_run_that_is_found_is_as_it_stands_now_and_the_callers_own(store: Store) -> None:
     first = await store.create_run(record("a", request_id="once"))
-    ended = _with_state(first.run, SUCCEEDED)
+    ended = with_state(first.run, SUCCEEDED)
     await store.update_run(ended, RUNNING)
     for _ in range(2):
         found = await store.find_run("house", "once")
@@ -103,7 +96,7 @@ async def test_of_fifty_racing_requests_all_get_the_same_run(store: Store) -> No
 
 async def test_the_request_id_still_holds_after_the_run_has_ended(store: Store) -> None:
     first = await store.create_run(record("a", request_id="once"))
-    await store.update_run(_with_state(first.run, SUCCEEDED), RUNNING)
+    await store.update_run(with_state(first.run, SUCCEEDED), RUNNING)
 
     again = await store.create_run(record("b", request_id="once"))
 
@@ -112,7 +105,7 @@ async def test_the_request_id_still_holds_after_the_run_has_ended(store: Store) 
 
 async def test_an_update_replaces_the_message_and_nothing_else(store: Store) -> None:
     first = await store.create_run(record("a", fingerprint=b"mark"))
-    changed = _with_state(first.run, FAILED)
+    changed = with_state(first.run, FAILED)
     changed.error.message = "The model server broke off."
 
     assert await store.update_run(changed, RUNNING)
@@ -125,7 +118,7 @@ async def test_an_update_replaces_the_message_and_nothing_else(store: Store) -> 
 async def test_an_update_that_expected_another_state_changes_nothing(store: Store) -> None:
     first = await store.create_run(record("a"))
 
-    assert not await store.update_run(_with_state(first.run, CANCELLED), PENDING)
+    assert not await store.update_run(with_state(first.run, CANCELLED), PENDING)
     assert not await store.update_run(record("missing").run, RUNNING)
 
     assert await store.get_run("a") == first
@@ -136,7 +129,7 @@ async def test_of_racing_updates_exactly_one_wins(store: Store) -> None:
     run = (await store.create_run(record("a"))).run
     ends = [SUCCEEDED, FAILED, CANCELLED] * 10
 
-    results = await asyncio.gather(*(store.update_run(_with_state(run, end), RUNNING) for end in ends))
+    results = await asyncio.gather(*(store.update_run(with_state(run, end), RUNNING) for end in ends))
 
     found = await store.get_run("a")
     assert found is not None
@@ -182,7 +175,7 @@ async def test_a_listing_holds_only_what_its_filters_name(store: Store) -> None:
 
 async def test_a_listing_follows_the_state_that_a_run_has_now(store: Store) -> None:
     run = (await store.create_run(record("a"))).run
-    await store.update_run(_with_state(run, SUCCEEDED), RUNNING)
+    await store.update_run(with_state(run, SUCCEEDED), RUNNING)
 
     assert await _listed(store, RunQuery("house", 10, state=SUCCEEDED)) == ["a"]
     assert await _listed(store, RunQuery("house", 10, state=RUNNING)) == []
@@ -191,34 +184,8 @@ async def test_a_listing_follows_the_state_that_a_run_has_now(store: Store) -> N
 async def test_unfinished_runs_are_those_of_every_principal_that_have_not_ended(store: Store) -> None:
     for n, state in enumerate(run_pb2.RunState.values()):
         await store.create_run(record(run_pb2.RunState.Name(state), f"principal{n}", state=state))
-    await store.update_run(_with_state(record("RUN_STATE_PAUSED").run, CANCELLED), PAUSED)
+    await store.update_run(with_state(record("RUN_STATE_PAUSED").run, CANCELLED), PAUSED)
 
     unfinished = {found.run.run_id for found in await store.unfinished_runs()}
 
     assert unfinished == {"RUN_STATE_UNSPECIFIED", "RUN_STATE_PENDING", "RUN_STATE_RUNNING"}
-
-
-async def test_a_story_is_there_once_a_chapter_was_told_to_its_end(store: Store) -> None:
-    run = (await store.create_run(record("a", "one", story_id="tale"))).run
-    await store.create_run(record("b", "one", story_id="broken", state=FAILED))
-    assert not await store.has_story("one", "tale")
-
-    await store.update_run(_with_state(run, SUCCEEDED), RUNNING)
-
-    assert await store.has_story("one", "tale")
-    assert not await store.has_story("two", "tale")
-    assert not await store.has_story("one", "broken")
-    assert not await store.has_story("one", "missing")
-
-
-async def test_a_fresh_store_has_its_children(store: Store) -> None:
-    assert [await store.get_child(child.child_id) for child in CHILDREN] == list(CHILDREN)
-    assert await store.get_child("missing") is None
-
-
-async def test_a_child_that_came_out_is_the_callers_own(store: Store) -> None:
-    child = await store.get_child("1")
-    assert child is not None
-    child.nickname = "changed"
-
-    assert await store.get_child("1") == CHILDREN[0]

@@ -13,9 +13,10 @@ from fabula.run.v1 import run_pb2
 from fabula.story.v1 import story_pb2
 from service.backends.memory import MemoryEventLog, MemoryStore
 from service.errors import StoreUnavailable
-from service.runtime.ports import Batch, Emitter, Event, EventLog, Job, LogTail, RunRecord
+from service.runtime.ports import Batch, Emitter, Event, EventLog, Job, LogTail
 from service.runtime.runner import Runner
 from service.runtime.spec import Limits, RunSpec
+from service.runtime.stores import ChildRecord, RunRecord, Store
 from service.runtime.subscription import Subscription
 from service.workflows.story.events import StoryCodec
 
@@ -79,12 +80,18 @@ class ScriptedLog:
     async def tails(self, run_ids: Sequence[str]) -> Mapping[str, LogTail]:
         return await self._log.tails(run_ids)
 
+    async def delete(self, run_ids: Sequence[str]) -> None:
+        await self._log.delete(run_ids)
+
+    async def scrub(self) -> None:
+        await self._log.scrub()
+
 
 class ScriptedStore(MemoryStore):
     """The store in memory. `create_run` waits at `gate`; while `down` nothing can be written."""
 
     def __init__(self) -> None:
-        super().__init__([child_pb2.Child(child_id="1")])
+        super().__init__([ChildRecord(child_pb2.Child(child_id="1"), "house")])
         self.gate = Gate()
         self.down = False
         self.refused = asyncio.Event()
@@ -175,9 +182,7 @@ def spec(job: Job, **changes: Any) -> RunSpec:
 
 
 @asynccontextmanager
-async def running(
-    log: EventLog | None = None, store: MemoryStore | None = None, **limits: Any
-) -> AsyncIterator[Runner]:
+async def running(log: EventLog | None = None, store: Store | None = None, **limits: Any) -> AsyncIterator[Runner]:
     """A runner over memory; its limits are generous where they are silent."""
     limits = {"linger_seconds": 3_600, "cancel_seconds": 30, "settle_seconds": 30} | limits
     async with Runner(log or MemoryEventLog(), store or MemoryStore(), {"story": CODEC}, Limits(**limits)) as runner:

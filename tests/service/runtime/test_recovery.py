@@ -7,8 +7,8 @@ from structlog.testing import capture_logs
 
 from fabula.run.v1 import run_pb2
 from service.errors import CursorOutOfRange, NotImplementedYet, StoreUnavailable
-from service.runtime.ports import RunRecord
 from service.runtime.spec import new_record
+from service.runtime.stores import RunRecord
 from service.runtime.writer import RunWriter
 from tests.harness import WITHIN
 from tests.service.runtime.scripted import (

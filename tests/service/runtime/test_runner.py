@@ -6,8 +6,8 @@ import pytest
 
 from fabula.run.v1 import run_pb2
 from service.errors import RequestIdReused, ShuttingDown, StoreUnavailable, TooManyRuns, TooManyStreams
-from service.runtime.ports import RunQuery
 from service.runtime.runner import Runner
+from service.runtime.stores import RunQuery
 from tests.harness import WITHIN
 from tests.service.runtime.scripted import (
     ScriptedLog,
@@ -38,6 +38,14 @@ async def test_racing_starts_with_one_request_id_are_one_run() -> None:
         streams = [await read_on(each) for each in subscriptions]
         assert all(events == streams[0] for events in streams)
     assert work.runs == 1
+
+
+async def test_a_run_says_what_it_was_written_with() -> None:
+    async with running() as runner, asyncio.timeout(WITHIN):
+        subscription = await runner.start(spec(telling(), prompt_version="2"))
+        await read_on(subscription)
+        run = await runner.get_run("house", subscription.run.run_id)
+    assert (run.model, run.prompt_version) == ("scripted", "2")
 
 
 async def test_a_request_id_is_its_principals_own() -> None:

@@ -5,11 +5,15 @@ import asyncio
 import pytest
 
 from service.errors import CursorOutOfRange, RunNotFound, StoreUnavailable, TooManyStreams
+from service.runtime.eraser import Eraser
+from service.runtime.spec import new_record
 from service.runtime.subscription import READ_LIMIT
+from service.runtime.writer import RunWriter
 from tests.harness import WITHIN
 from tests.service.runtime.scripted import (
     CODEC,
     ScriptedLog,
+    ScriptedStore,
     Work,
     committed,
     node,
@@ -139,3 +143,35 @@ async def test_a_run_of_somebody_else_is_answered_as_a_missing_one() -> None:
                 with pytest.raises(RunNotFound) as missing:
                     await question
                 assert run_id not in missing.value.message
+
+
+async def test_a_reader_of_a_run_that_is_erased_is_told_so() -> None:
+    log, store = ScriptedLog(), ScriptedStore()
+    async with running(log, store) as runner, Eraser(log, store, runner, 0) as eraser, asyncio.timeout(WITHIN):
+        started = await runner.start(spec(telling(*(node(str(number)) for number in range(300)))))
+        await read_on(started)
+        halfway, before = [await runner.watch("house", started.run.run_id, after) for after in (0, 100)]
+        batches = halfway.batches(3_600)
+        assert len(await anext(batches)) == READ_LIMIT
+        await eraser.erase_story("house", "tale")
+        with pytest.raises(RunNotFound):
+            await anext(batches)
+        with pytest.raises(RunNotFound):
+            await read_on(before)
+
+
+async def test_a_reader_that_waits_for_an_event_that_was_erased_is_woken() -> None:
+    log, store = ScriptedLog(), ScriptedStore()
+    async with running(log, store) as runner, Eraser(log, store, runner, 0) as eraser, asyncio.timeout(WITHIN):
+        # Open and not under way here: nobody will write it on.
+        record = new_record(spec(telling()))
+        await store.create_run(record)
+        writer = RunWriter(log, record.run.run_id, CODEC.encoder(record.run.run_id))
+        await writer.emit(node("one"))
+        await writer.flush()
+        reading = asyncio.create_task(read_on(await runner.watch("house", record.run.run_id, 1)))
+        await turns()
+        assert not reading.done()
+        await eraser.erase_story("house", "tale")
+        with pytest.raises(RunNotFound):
+            await reading

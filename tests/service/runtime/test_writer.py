@@ -34,6 +34,7 @@ def names(events: list[story_pb2.StoryEvent]) -> list[str]:
 async def test_events_are_committed_in_the_order_of_their_emission() -> None:
     log = ScriptedLog()
     writer = open_writer(log)
+    assert writer.run_id == "run"
     for number in range(1_000):
         await writer.emit(node(str(number)))
     await writer.flush()

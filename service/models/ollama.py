@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,27 +33,35 @@ async def open_ollama(config: Config, name: str) -> AsyncIterator[ChatModel]:
 
     Raises ConfigError when no client can be made for the server's address.
     """
+    reasoning = {"off": False, "on": True}.get(config.model_reasoning, config.model_reasoning)
+    async with open_chat(
+        config,
+        name,
+        temperature=config.model_temperature,
+        num_predict=config.model_max_tokens,
+        reasoning=reasoning,
+        seed=config.model_seed,
+    ) as chat:
+        yield ChatModel(f"ollama:{name}", chat, partial(translate, name))
+
+
+@asynccontextmanager
+async def open_chat(config: Config, name: str, **options: Any) -> AsyncIterator[ChatOllama]:
+    """Yields LangChain's client of the model and closes its connections. Raises ConfigError as `open_ollama`."""
     try:
         chat = ChatOllama(
             model=name,
             base_url=config.ollama_base_url,
-            temperature=config.model_temperature,
-            num_predict=config.model_max_tokens,
             num_ctx=config.model_context_tokens,
             keep_alive=config.ollama_keep_alive,
-            reasoning={"off": False, "on": True}.get(config.model_reasoning, config.model_reasoning),
-            seed=config.model_seed,
             # Not for the asynchronous client alone: making the other reads the proxies of the environment too.
             client_kwargs=_http_options(config),
+            **options,
         )
     except (httpx.InvalidURL, ImportError, ValueError) as error:
         raise ConfigError([_NO_CLIENT]) from error
-
-    def translate(error: Exception) -> FabulaError | None:
-        return _translate(error, name)
-
     try:
-        yield ChatModel(f"ollama:{name}", chat, translate)
+        yield chat
     finally:
         # ChatOllama itself has no way to close its client.
         await chat._async_client.close()  # type: ignore[no-untyped-call]
@@ -98,7 +107,8 @@ _FAILURES: tuple[tuple[type[Exception], type[FabulaError], str], ...] = (
 """First match counts."""
 
 
-def _translate(error: Exception, name: str) -> FabulaError | None:
+def translate(name: str, error: Exception) -> FabulaError | None:
+    """What an error of the client or the server means, for the model of this name; None when it is not theirs."""
     if isinstance(error, ResponseError) and error.status_code == _NOT_FOUND:
         if "model" in str(error.error):
             return ModelNotFound(f"The model server does not have the model {name!r}: run `ollama pull {name}` there.")

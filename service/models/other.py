@@ -17,8 +17,13 @@ _log = structlog.get_logger("fabula.models")
 
 
 @asynccontextmanager
-async def open_other(config: Config, provider: str, name: str) -> AsyncIterator[ChatModel]:
-    """Yields the provider's model. Raises ConfigError when the provider is unknown or its package is missing."""
+async def open_other(
+    config: Config, provider: str, name: str, setting: str = "FABULA_MODEL"
+) -> AsyncIterator[ChatModel]:
+    """Yields the provider's model, which `setting` names.
+
+    Raises ConfigError when the provider is unknown or its package is missing.
+    """
     options = {
         "temperature": config.model_temperature,
         "max_tokens": config.model_max_tokens,
@@ -27,13 +32,13 @@ async def open_other(config: Config, provider: str, name: str) -> AsyncIterator[
     try:
         chat = _open(provider, name, options)
     except ImportError as error:
-        problem = f"FABULA_MODEL: {provider!r} needs a package that is not installed: {_line(error)}"
+        problem = f"{setting}: {provider!r} needs a package that is not installed: {_line(error)}"
         raise ConfigError([problem]) from error
     except Exception as error:
         # Not only an unknown provider: most say so, too, when their API key is missing, each by an error of its own.
-        raise ConfigError([f"FABULA_MODEL: {config.model!r} can't be opened: {_line(error)}"]) from error
+        raise ConfigError([f"{setting}: '{provider}:{name}' can't be opened: {_line(error)}"]) from error
     # A provider may have no bound on silence, or one that it does not keep between the pieces of an answer.
-    yield ChatModel(config.model, chat, _translate, idle_seconds=config.model_idle_seconds)
+    yield ChatModel(f"{provider}:{name}", chat, _translate, idle_seconds=config.model_idle_seconds)
 
 
 def _open(provider: str, name: str, options: Mapping[str, Any]) -> BaseChatModel:

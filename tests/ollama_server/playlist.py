@@ -11,11 +11,16 @@ from tests.ollama_server.script import Refuse, Step, steps
 Responder: TypeAlias = Callable[[ChatRequest], Reply | None]
 
 
+Kind: TypeAlias = Callable[[ChatRequest], bool]
+
+
 class Playlist:
-    """The queue comes first, then the responder, then the default."""
+    """Requests of a kind with an answer of its own get that; of the others the queue comes first, then the responder,
+    then the default."""
 
     def __init__(self, default: Reply) -> None:
         self.default = default
+        self.kinds: list[tuple[Kind, Responder]] = []
         self.queue: deque[Reply] = deque()
         self.responder: Responder | None = None
 
@@ -31,6 +36,9 @@ class Playlist:
             return [Refuse(500, f"the script failed: {error!r}")], 0.0
 
     def _choose(self, request: ChatRequest) -> Reply:
+        for is_of_kind, respond in self.kinds:
+            if is_of_kind(request):
+                return respond(request) or self.default
         if self.queue:
             return self.queue.popleft()
         return (self.responder(request) if self.responder else None) or self.default

@@ -12,7 +12,7 @@ from tests.ollama_server.connection import Connection
 from tests.ollama_server.gate import Gate
 from tests.ollama_server.models import DEFAULT_MODELS, ModelCard, ModelShelf
 from tests.ollama_server.pace import Pace
-from tests.ollama_server.playlist import Playlist, Responder
+from tests.ollama_server.playlist import Kind, Playlist, Responder
 from tests.ollama_server.reply import Reply
 from tests.ollama_server.request import ChatRequest
 from tests.ollama_server.routes import Routes
@@ -90,6 +90,10 @@ class OllamaServer:
     def reply_by_default(self, reply: Reply) -> None:
         """The reply when the queue is empty and no responder decides."""
         self._playlist.default = reply
+
+    def answer(self, kind: Kind, responder: Responder) -> None:
+        """Let a function answer every request of a kind; queue and responder are for the others. The newest counts."""
+        self._playlist.kinds.insert(0, (kind, responder))
 
     def release(self) -> None:
         """Let all chats that are stalled now go on; `wait_stalled` first to be sure that they are."""

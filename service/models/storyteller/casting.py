@@ -1,36 +1,35 @@
 """Who plays in a story, where, and in which plot.
 
-The prompt of a later chapter holds no earlier chapter, only its theme and title. So the cast is drawn from those two
-alone wherever that is possible, and every name belongs to one character: chapter two finds the hero of chapter one.
+A later chapter takes hero, friend and place from the tale's bible. The prompt of one without a bible holds no more than
+theme and title. So the cast is drawn from those two alone wherever that is possible, and every name belongs to one
+character: chapter two finds the hero of chapter one.
 """
 
 import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
-from service.models.storyteller.english import expanded, matching, tidied, title_case
+from service.models.storyteller.english import expanded, tidied, title_case, words_of
+from service.models.storyteller.hooks import consequence
+from service.models.storyteller.plotting import first_plot, later_plot, later_spark, spark_of
+from service.models.storyteller.remembering import Person, remembered, remembered_place
 from service.models.storyteller.request import StoryRequest
 from service.models.storyteller.theme import Theme, read_theme
 from service.models.storyteller.vocabulary import Kind, Place, Plot, Thing, Vocabulary
 
 MAX_TITLE = 60
-_PLOTS_TO_A_CHAPTER = 2
 _STRANGERS = (("Pip", "he"), ("Tilly", "she"), ("Bo", "he"), ("Lulu", "she"))  # for kinds nobody has foreseen
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """One character by name; `pronoun` is "he" or "she"."""
-
-    name: str
-    pronoun: str
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True)
 class Cast:
-    """All that is settled before the first sentence. `known_friend` tells that the friend has been met before."""
+    """All that is settled before the first sentence.
+
+    `known_friend` tells that the friend has been met before. `companion` is the tale's own friend, where somebody else
+    has the friend's part.
+    """
 
     theme: Theme
     hero: Person
@@ -42,6 +41,7 @@ class Cast:
     plot: Plot
     spark: dict[str, str]
     title: str
+    companion: Person | None = None
 
 
 def cast_story(request: StoryRequest, known: Vocabulary, rng: random.Random) -> Cast:
@@ -51,25 +51,39 @@ def cast_story(request: StoryRequest, known: Vocabulary, rng: random.Random) -> 
     draw = _world(request.theme, request.title) if request.title else rng
     hint = read_theme(request.title, known)
     hero = _hero(request, theme, hint, known, draw)
-    first_plot = _titled_plot(request.title, known) or _plot(theme, hero, known, rng)
-    spark = _spark(first_plot, theme, rng)
-    title = request.title or _title(first_plot, spark, hero, theme, known, rng)
+    plot = first_plot(request.title, theme, hero, known, rng)
+    spark = spark_of(plot, theme, rng)
+    title = request.title or _title(plot, spark, hero, theme, known, rng)
     world = _world(request.theme, title)
     hint = read_theme(title, known)
     place = theme.place or hint.place or world.choice(_homes(hero.kind, known))
     first = Cast(
         theme=theme,
         hero=hero,
-        friend=_friend(hero, place, theme, title, first_plot, known, world),
+        friend=_friend(hero, place, theme, title, plot, known, world),
         known_friend=request.chapter_number > 1,
         place=place,
         moved=False,
         thing=theme.thing or hint.thing or world.choice(known.things),
-        plot=first_plot,
+        plot=plot,
         spark=spark,
         title=title,
     )
-    return first if request.chapter_number == 1 else _later(first, request, known, world, rng)
+    if request.chapter_number == 1:
+        return first
+    return _later(_recalled(first, request, known), request, known, world, rng)
+
+
+def _recalled(first: Cast, request: StoryRequest, known: Vocabulary) -> Cast:
+    """The cast with those whom the bible has instead, as far as it goes."""
+    bible = request.bible
+    people = [remembered(*each, request.recent, known) for each in bible.characters[:2]]
+    hero = people[0] if people else first.hero
+    friend = people[1] if len(people) > 1 else first.friend
+    if friend.name == hero.name:  # drawn for the title, while the bible had its name for the hero
+        friend = next(person for person in _people(known.kinds, hero.name) if person.kind != hero.kind)
+    place = remembered_place(bible.places[-1], known) if bible.places else first.place
+    return replace(first, hero=hero, friend=friend, place=place)
 
 
 def _world(theme: str, title: str) -> random.Random:
@@ -80,12 +94,17 @@ def _people(kinds: Sequence[Kind], *taken: str) -> list[Person]:
     return [Person(name, pronoun, kind) for kind in kinds for name, pronoun in kind.names if name not in taken]
 
 
+def people_in(text: str, known: Vocabulary, *taken: str) -> list[Person]:
+    """The characters of the vocabulary whom `text` names, except those `taken`, in the order of their appearance."""
+    named = [person for person in _people(known.kinds, *taken) if person.name in text]
+    found = [(re.search(rf"\b{re.escape(person.name)}\b", text), person) for person in named]
+    return [
+        person for _, person in sorted(((match.start(), person) for match, person in found if match), key=itemgetter(0))
+    ]
+
+
 def _named(text: str, known: Vocabulary, *taken: str) -> Person | None:
-    """The character whose name comes first in `text`."""
-    found = ((re.search(rf"\b{re.escape(person.name)}\b", text), person) for person in _people(known.kinds, *taken))
-    return min(
-        ((match.start(), person) for match, person in found if match), key=lambda hit: hit[0], default=(0, None)
-    )[1]
+    return next(iter(people_in(text, known, *taken)), None)
 
 
 def _hero(request: StoryRequest, theme: Theme, hint: Theme, known: Vocabulary, draw: random.Random) -> Person:
@@ -118,30 +137,6 @@ def _homes(kind: Kind, known: Vocabulary) -> list[Place]:
     return [place for place in known.places if kind.noun in place.folk] or list(known.places)
 
 
-def _titled_plot(title: str, known: Vocabulary) -> Plot | None:
-    return next((plot for plot in known.plots if any(matching(each).fullmatch(title) for each in plot.titles)), None)
-
-
-def _fits(plot: Plot, hero: Person) -> bool:
-    return not (plot.big_friend and hero.kind.big)
-
-
-def _plot(theme: Theme, hero: Person, known: Vocabulary, rng: random.Random) -> Plot:
-    if theme.friend and not theme.plots:
-        theme = replace(theme, plots=("friend", "small_helps_big") if theme.friend.big else ("friend",))
-    fitting = [plot for plot in known.plots if _fits(plot, hero)]
-    return rng.choice([plot for plot in fitting if plot.name in theme.plots] or fitting)
-
-
-def _spark(plot: Plot, theme: Theme, rng: random.Random) -> dict[str, str]:
-    matched = [spark for spark in plot.sparks if theme.words & set(spark.get("match", "").split())]
-    own = theme.spark if plot.name in theme.plots else {}
-    if own:
-        opened = [spark for spark in plot.sparks if "open" in spark]
-        return {**rng.choice(matched or opened), **own}
-    return rng.choice(matched or [spark for spark in plot.sparks if not {"open", "rare"} & set(spark)])
-
-
 def _title(plot: Plot, spark: dict[str, str], hero: Person, theme: Theme, known: Vocabulary, rng: random.Random) -> str:
     friends = _only(theme.friend) or [kind for kind in known.kinds if kind != hero.kind]
     slots = {
@@ -167,37 +162,44 @@ def _friend(
 
 
 def _later(first: Cast, request: StoryRequest, known: Vocabulary, world: random.Random, rng: random.Random) -> Cast:
-    """The cast of a later chapter: steered by the turn, in a plot that the first chapter did not have."""
-    turn = read_theme(request.turn, known)
-    steer = turn.words - known.words.ordinary
+    """The cast of a later chapter: steered by the turn, in a plot that the chapter before did not have."""
+    # The storyteller's own choices name spots and things, but they lead nowhere else.
+    turn = read_theme("" if consequence(request.turn, known) else request.turn, known)
+    # The first word of several is what is done: "wind up the clock" does not lead into the wind.
+    steer = set(words_of(turn.phrase)[1:] or turn.words) - known.words.ordinary
     place = next((place for place in known.places if steer & set(place.words)), first.place)
-    chosen = _named(request.turn, known, first.hero.name)
-    if not chosen and (
-        kinds := [kind for kind in (turn.hero, turn.friend) if kind and kind.noun != first.hero.kind.noun]
-    ):
-        chosen = world.choice(_people(kinds[:1], first.hero.name))
+    chosen = _called(turn, first, request, known, world)
     friend = chosen or first.friend
-    order = [plot for plot in known.plots if plot != first.plot and _fits(plot, first.hero)]
-    world.shuffle(order)
-    start = (request.chapter_number - 2) * _PLOTS_TO_A_CHAPTER
-    plots = [order[(start + step) % len(order)] for step in range(_PLOTS_TO_A_CHAPTER)]
-    if chosen:  # whoever the turn has called for is not replaced by somebody new
-        plots = [plot for plot in plots if not plot.new_friend] or [plot for plot in order if not plot.new_friend]
-    plot = rng.choice(plots)
-    known_friend = friend == first.friend
+    # Whoever is there already, or was called for, is not replaced by somebody new.
+    plot = later_plot(request, first.hero, bool(chosen or request.bible.characters), rng)
     if plot.new_friend:
         friend = _newcomer(first, place, plot, known, rng)
-        known_friend = False
+    known_friend = friend.name == first.friend.name
     return replace(
         first,
         friend=friend,
-        known_friend=known_friend,
+        known_friend=known_friend or friend.about != "",
+        companion=first.friend if request.bible.characters and not known_friend else None,
         place=place,
         moved=place != first.place,
         thing=turn.thing or first.thing,
         plot=plot,
-        spark=_spark(plot, replace(turn, plots=(), spark={}), rng),
+        spark=later_spark(plot, turn, request, rng),
     )
+
+
+def _called(turn: Theme, first: Cast, request: StoryRequest, known: Vocabulary, world: random.Random) -> Person | None:
+    """Whom the turn calls for beside the hero: somebody of the tale by name, somebody known, or one of a kind."""
+    own = [each for each in request.bible.characters if re.search(rf"\b{re.escape(each[0])}\b", request.turn)]
+    people = [remembered(*each, request.recent, known) for each in own if each[0] != first.hero.name]
+    if people:
+        return people[0]
+    if named := _named(request.turn, known, first.hero.name):
+        return named
+    kinds = [kind for kind in (turn.hero, turn.friend) if kind and not {*kind.words} & {*first.hero.kind.words}]
+    if not kinds or set(kinds[0].words) & set(first.friend.kind.words):
+        return None
+    return world.choice(_people(kinds[:1], first.hero.name))
 
 
 def _newcomer(first: Cast, place: Place, plot: Plot, known: Vocabulary, rng: random.Random) -> Person:

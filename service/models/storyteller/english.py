@@ -2,8 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 
 _SLOT = re.compile(r"\{(\w+)\}")
+_VOWELS = re.compile(r"[aeiouy]+")
+_SENTENCE_ENDS = re.compile(r"[.!?…]+")
+_EXCLAMATION = 2  # words; what is no longer counts as no sentence of its own
 _MAX_NESTING = 5
 _MAX_MENTION = 24  # words
 _SOUNDS_LIKE_A_CONSONANT = ("uni", "use", "usu", "eu", "one", "once", "uk")
@@ -58,6 +62,7 @@ def expanded(template: str, slots: Mapping[str, str]) -> str:
     return template
 
 
+@cache  # the templates of the vocabulary are few
 def matching(template: str) -> re.Pattern[str]:
     """A pattern that matches, regardless of case, what `template` may have been expanded to."""
     parts = [re.escape(part) for part in _SLOT.split(template)[::2]]
@@ -69,6 +74,14 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(
         word.removesuffix("'s") for word in re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower().replace("’", "'"))
     )
+
+
+def hardness(text: str) -> float:
+    """How hard a text is to read, about as a school grade, after Flesch and Kincaid; syllables are groups of vowels."""
+    words = words_of(text)
+    syllables = sum(max(len(_VOWELS.findall(word.removesuffix("e"))), 1) for word in words)
+    sentences = sum(len(sentence.split()) > _EXCLAMATION for sentence in _SENTENCE_ENDS.split(text))
+    return 0.39 * len(words) / max(sentences, 1) + 11.8 * syllables / max(len(words), 1) - 15.59
 
 
 def clipped(text: str) -> str:

@@ -3,20 +3,25 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
+from service.models.storyteller.bible import Bible, read_bible
+
 _BLOCK = re.compile(r"<request>\s*(.*?)\s*</request>", re.DOTALL)
-_TASKS = ("tell", "rewrite")
+_TASKS = ("tell", "rewrite", "finish")
 _REFUSAL = "the embedded storyteller answers Fabula's story prompts only"
 MIN_AGE, MAX_AGE, DEFAULT_AGE = 3, 12, 7
 
 
 @dataclass(frozen=True, slots=True)
 class StoryRequest:
-    """What to tell, and to whom. Empty text means that nothing was said; `age` is in years, 3 to 12."""
+    """What to tell, and to whom. Empty text means that nothing was said; `age` is in years, 3 to 12.
+
+    `story` is the chapter to rewrite or to finish, `recent` holds the texts of earlier chapters, the newest last.
+    """
 
     task: str
     theme: str = ""
@@ -29,14 +34,13 @@ class StoryRequest:
     turn: str = ""
     story: str = ""
     quotes: tuple[str, ...] = ()
+    last: bool = False
+    bible: Bible = field(default_factory=Bible)
+    recent: tuple[str, ...] = ()
 
     def key(self) -> str:
         """The same text for the same request, whatever else its JSON held: what a telling is seeded with."""
         return repr(self)
-
-    def without(self, **changes: Any) -> "StoryRequest":
-        """A copy in which some inputs are left out."""
-        return replace(self, **changes)
 
 
 def read_request(messages: Sequence[BaseMessage]) -> StoryRequest:
@@ -71,6 +75,9 @@ def _request(fields: Mapping[str, Any]) -> StoryRequest:
         turn=_turn(fields.get("turn")),
         story=_text(fields.get("story")),
         quotes=tuple(filter(None, (_text(_mapping(issue).get("quote")) for issue in _items(fields.get("issues"))))),
+        last=fields.get("last") is True,
+        bible=read_bible(fields.get("bible")),
+        recent=tuple(filter(None, map(_text, _items(fields.get("recent"))))),
     )
 
 

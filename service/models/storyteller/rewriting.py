@@ -1,11 +1,13 @@
-"""Telling a story, or telling it afresh without the passages that must not come again."""
+"""Telling a story, finishing one, or telling it afresh without the passages that must not come again."""
 
 import random
 import re
 from dataclasses import replace
 from operator import itemgetter
 
+from service.models.storyteller.bible import Bible
 from service.models.storyteller.composer import Chapter, compose
+from service.models.storyteller.finishing import finish
 from service.models.storyteller.request import StoryRequest
 
 _ATTEMPTS = 32
@@ -13,12 +15,14 @@ _SAFE_THEME = "a kind surprise"
 
 
 def tell(request: StoryRequest, seed: int) -> Chapter:
-    """The chapter that `request` and `seed` determine.
+    """The chapter that `request` and `seed` determine; of one that was cut short, its end.
 
     A rewrite holds none of the request's quotes: inputs that contain one are left out, and variations are tried until
     one is free of them, at last without any of the inputs. When every variation holds a quote, a word that no
     story does without, the one with the fewest is told.
     """
+    if request.task == "finish":
+        return finish(request, _chance(seed, request, 0))
     quotes = [quote for quote in map(_plain, request.quotes) if quote]
     if request.task != "rewrite" or not quotes:
         return compose(request, _chance(seed, request, 0))
@@ -37,7 +41,7 @@ def _chance(seed: int, request: StoryRequest, attempt: int) -> random.Random:
 
 
 def _variations(request: StoryRequest) -> list[StoryRequest]:
-    safe = replace(request, theme=_SAFE_THEME, title="", nickname="", interests=(), turn="")
+    safe = replace(request, theme=_SAFE_THEME, title="", nickname="", interests=(), turn="", bible=Bible(), recent=())
     bare = replace(safe, theme="")
     return [request] * _ATTEMPTS + [safe] * _ATTEMPTS + [bare] * _ATTEMPTS
 
@@ -53,6 +57,7 @@ def _spared(request: StoryRequest, quotes: list[str]) -> StoryRequest:
         nickname=request.nickname if clean(request.nickname) else "",
         interests=tuple(filter(clean, request.interests)),
         turn=request.turn if clean(request.turn) else "",
+        bible=request.bible if clean(str(request.bible)) else Bible(),
     )
 
 
@@ -64,6 +69,9 @@ def _everything(chapter: Chapter) -> str:
             chapter["choice_question"],
             *chapter["choices"],
             *chapter["educational_elements"],
+            *(f"{each['name']}\n{each['about']}" for each in chapter["bible"]["characters"]),
+            *chapter["bible"]["places"],
+            *chapter["bible"]["open_threads"],
         ]
     )
 

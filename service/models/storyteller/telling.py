@@ -3,12 +3,15 @@
 import random
 from collections.abc import Iterable, Sequence
 
-from service.models.storyteller.casting import Cast, Person
+from service.models.storyteller.casting import Cast
 from service.models.storyteller.english import capitalised, expanded, tidied, with_article
+from service.models.storyteller.remembering import Person
 from service.models.storyteller.request import StoryRequest
+from service.models.storyteller.vocabulary import vocabulary
 
 _LITTLE_UNTIL, _BIG_FROM = 6, 9
 _FORMS = {"he": ("he", "him", "his", "himself"), "she": ("she", "her", "her", "herself")}
+_LINES = {"little": ("all", "little"), "middle": ("all", "older"), "big": ("all", "older", "big")}
 _CASES = ("he", "him", "his", "himself")
 
 
@@ -25,9 +28,11 @@ class Telling:
     def __init__(self, cast: Cast, request: StoryRequest, rng: random.Random) -> None:
         self._rng = rng
         self.band = band_of(request.age)
-        self._bands = {"little": ("all", "little"), "middle": ("all", "older"), "big": ("all", "older", "big")}[
-            self.band
-        ]
+        # The longest sentences are not for a reader who is just beginning, however old.
+        plain = self.band == "big" and request.reading_level == "beginner"
+        # Around the plot, which has its lines by age, the longer sentences are for all but the youngest beginners.
+        self.rich = self.band != "little" or request.reading_level == "advanced"
+        self._bands = _LINES["middle" if plain else self.band]
         self._slots = _slots(cast, request, rng)
 
     def say(self, template: str, **slots: str) -> str:
@@ -55,6 +60,7 @@ class Telling:
 def _slots(cast: Cast, request: StoryRequest, rng: random.Random) -> dict[str, str]:
     spot, spot2 = rng.sample(cast.place.spots, 2)
     friend = cast.friend
+    hero_noun = cast.hero.kind.noun or vocabulary().strangers.noun
     return {
         "spot": spot,
         "spot2": spot2,
@@ -62,8 +68,8 @@ def _slots(cast: Cast, request: StoryRequest, rng: random.Random) -> dict[str, s
         **dict(zip(_CASES, _FORMS[cast.hero.pronoun], strict=True)),
         **{f"f{case}": form for case, form in zip(_CASES, _FORMS[friend.pronoun], strict=True)},
         "hero": cast.hero.name,
-        "noun": cast.hero.kind.noun,
-        "a_noun": with_article(cast.hero.kind.noun),
+        "noun": hero_noun,
+        "a_noun": with_article(hero_noun),
         "look": cast.hero.kind.look,
         "go": cast.hero.kind.go,
         "friend": friend.name,
@@ -80,4 +86,6 @@ def _slots(cast: Cast, request: StoryRequest, rng: random.Random) -> dict[str, s
 
 def _introduced(friend: Person, known: bool) -> str:
     noun = friend.kind.noun
+    if not noun:
+        return friend.name
     return f"{friend.name} the {noun}" if known else f"{with_article(noun)} called {friend.name}"

@@ -26,7 +26,7 @@ _WISH = re.compile(
 _DREAM = re.compile(r"^(?:dreams?|dreamed)\s+(?:of|about)\s", re.IGNORECASE)
 _PLAIN = re.compile(r"^[A-Za-z][A-Za-z' -]{0,59}$")
 _POSSESSIVES = re.compile(r"^(?:(?:his|her|its|their|the|a|an|my)\s+)+", re.IGNORECASE)
-_GENDERS = (("he", {"he", "his", "him", "boy", "prince", "king"}), ("she", {"she", "her", "girl", "princess", "queen"}))
+GENDERS = (("he", {"he", "his", "him", "boy", "prince", "king"}), ("she", {"she", "her", "girl", "princess", "queen"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def read_theme(text: str, known: Vocabulary) -> Theme:
         spark=spark,
         stranger=who[-1] if who and not _kinds(who, known) else "",
         name=capitalised(character["name"]) if character and character["name"] else "",
-        pronoun=next((pronoun for pronoun, hints in _GENDERS if hints & set(words)), ""),
+        pronoun=next((pronoun for pronoun, hints in GENDERS if hints & set(words)), ""),
         epithet=_epithet(character, plots),
     )
 

@@ -1,7 +1,8 @@
 """How a later chapter begins: with what was chosen, or, when nothing was, with a new day."""
 
 from service.models.storyteller.casting import Cast
-from service.models.storyteller.english import clipped, matching, tidied, words_of
+from service.models.storyteller.english import clipped, tidied, words_of
+from service.models.storyteller.hooks import consequence
 from service.models.storyteller.request import StoryRequest
 from service.models.storyteller.telling import Telling
 from service.models.storyteller.vocabulary import Frames, Vocabulary
@@ -9,36 +10,32 @@ from service.models.storyteller.vocabulary import Frames, Vocabulary
 _PERSONAL = frozenset(["i", "me", "my", "mine", "we", "us", "our", "you", "your", "he", "she", "him", "her", "his"])
 
 
-def consequence(turn: str, known: Vocabulary) -> str:
-    """The template of what follows a choice of the storyteller's own; empty when the turn is none of them."""
-    turn = turn.strip()
-    return next(
-        (then for hook in known.hooks for choice, then in hook.choices if matching(choice).fullmatch(turn)),
-        "",
-    )
-
-
 def resumed(request: StoryRequest, cast: Cast, telling: Telling, known: Vocabulary) -> list[str]:
     """The first paragraph of a later chapter, as sentences."""
     frames = known.frames
-    older = telling.band != "little"
+    older = telling.rich
     turn = clipped(tidied(request.turn))
     if not turn:
         sentences = [telling.one(frames.resumes), *([telling.one(frames.resumes_older)] if older else [])]
-        return [*sentences, *_where(sentences, cast, telling, frames)]
+        sentences += [telling.one(frames.threads, thread=each) for each in request.bible.open_threads[-1:]]
+        return [*sentences, *_where(sentences, cast, telling, frames), *_company(cast, telling, frames)]
     done = _can_be_done(turn, known)
     sentences = [_chosen(turn, cast, telling, frames) if done else _happened(turn, telling, frames)]
     if cast.moved:
         sentences.append(telling.one(frames.turn_place))
     then = consequence(request.turn, known)
     sentences.append(telling.one((then,) if then else frames.turn_after if done else frames.turn_happened))
-    sentences += _where(sentences, cast, telling, frames)
+    sentences += [*_where(sentences, cast, telling, frames), *_company(cast, telling, frames)]
     return [*sentences, *([telling.one(frames.turn_after_older)] if older else [])]
 
 
 def _where(sentences: list[str], cast: Cast, telling: Telling, frames: Frames) -> list[str]:
     named = any(cast.place.name in sentence for sentence in sentences)
     return [] if named else [telling.one(frames.wheres_again)]
+
+
+def _company(cast: Cast, telling: Telling, frames: Frames) -> list[str]:
+    return [telling.one(frames.companions, companion=cast.companion.name)] if cast.companion else []
 
 
 def _can_be_done(turn: str, known: Vocabulary) -> bool:

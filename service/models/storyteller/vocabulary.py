@@ -63,10 +63,14 @@ class Plot(_Entry):
 
 
 class Hook(_Entry):
-    """What the end of a chapter opens: each choice comes with the sentence that follows when it is chosen."""
+    """What the end of a chapter opens: each choice comes with the sentence that follows when it is chosen.
+
+    `thread` is what it leaves open, in one question.
+    """
 
     little: str
     older: str
+    thread: str
     choices: tuple[tuple[str, str], ...]
 
 
@@ -75,6 +79,17 @@ class Fact(_Entry):
 
     words: tuple[str, ...]
     fact: str
+
+
+class Strangers(_Entry):
+    """What is said of characters and places that another storyteller has invented."""
+
+    noun: str
+    look: str
+    go: str
+    at: str
+    spots: tuple[str, ...]
+    looks: tuple[str, ...]
 
 
 class Words(_Entry):
@@ -116,8 +131,17 @@ class Frames(_Entry):
     turn_after_older: tuple[str, ...]
     turn_place: tuple[str, ...]
     endings: tuple[str, ...]
+    endings_open: tuple[str, ...]
     endings_older: tuple[str, ...]
     endings_big: tuple[str, ...]
+    farewells: dict[str, tuple[str, ...]]
+    farewells_nick: tuple[str, ...]
+    finishes: tuple[str, ...]
+    finishes_hero: tuple[str, ...]
+    finishes_last: tuple[str, ...]
+    lessons: tuple[str, ...]
+    companions: tuple[str, ...]
+    threads: tuple[str, ...]
     questions: tuple[str, ...]
     questions_nick: tuple[str, ...]
     titles: tuple[str, ...]
@@ -132,6 +156,7 @@ class Vocabulary(NamedTuple):
     plots: tuple[Plot, ...]
     hooks: tuple[Hook, ...]
     facts: tuple[Fact, ...]
+    strangers: Strangers
     frames: Frames
     words: Words
 
@@ -164,6 +189,7 @@ def vocabulary() -> Vocabulary:
         plots=tuple(_read(f"plots/{name}.json", Plot) for name in PLOT_NAMES),
         hooks=_read("hooks.json", tuple[Hook, ...]),
         facts=_read("facts.json", tuple[Fact, ...]),
+        strangers=_read("strangers.json", Strangers),
         frames=_read("frames.json", Frames),
         words=_read("words.json", Words),
     )

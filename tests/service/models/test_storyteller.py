@@ -1,24 +1,18 @@
-"""The embedded storyteller: what it tells reads well, keeps to the request, and streams like a model."""
+"""The embedded storyteller: what it tells reads well and keeps to the request."""
 
-import asyncio
 import json
 import re
 from typing import Any
 
 import pytest
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-from langchain_core.output_parsers import JsonOutputParser
-from langchain_core.runnables import RunnableSequence
-from pydantic import BaseModel
 
 from service.models.storyteller import EmbeddedStoryteller
 from service.models.storyteller.english import tidied, with_article
-from service.models.storyteller.pacing import Pace, tokens_of
 from service.models.storyteller.theme import read_theme
 from service.models.storyteller.vocabulary import vocabulary
 
-KEYS = ["story_content", "title", "choice_question", "choices", "educational_elements"]
-METADATA = {"model": "embedded:storyteller", "done": True, "done_reason": "stop"}
+KEYS = ["story_content", "title", "choice_question", "choices", "educational_elements", "bible"]
 TELL = '{"task": "tell"}'
 THEMES = [
     *["", "adventure", "space", "dinosaurs", "a fox who fears the dark", "the sea and a lost key", "why is it so"],
@@ -58,7 +52,10 @@ def told(seed: int | None = 1, **fields: Any) -> dict[str, Any]:
 
 def everything(answer: dict[str, Any]) -> str:
     singles = (answer["story_content"], answer["title"], answer["choice_question"])
-    return "\n".join([*singles, *answer["choices"], *answer["educational_elements"]])
+    bible = answer["bible"]
+    people = [f"{each['name']}\n{each['about']}" for each in bible["characters"]]
+    lists = [*answer["choices"], *answer["educational_elements"], *people, *bible["places"], *bible["open_threads"]]
+    return "\n".join([*singles, *lists])
 
 
 def bounds(age: int) -> tuple[int, int]:
@@ -67,7 +64,7 @@ def bounds(age: int) -> tuple[int, int]:
     return (220, 320) if age < 9 else (350, 500)
 
 
-def lint(answer: dict[str, Any], age: int) -> None:
+def lint(answer: dict[str, Any], age: int, last: bool = False) -> None:
     """Every rule of form that any answer has to keep."""
     story, text = answer["story_content"], everything(answer)
     assert list(answer) == KEYS
@@ -83,9 +80,12 @@ def lint(answer: dict[str, Any], age: int) -> None:
     assert 3 <= len(story.split("\n\n")) <= 7
     assert story.count("“") == story.count("”")
     assert 0 < len(answer["title"]) <= 60
-    assert len(answer["choices"]) == len(set(answer["choices"])) == (2 if age < 6 else 3)
+    assert len(answer["choices"]) == len(set(answer["choices"])) == (0 if last else 2 if age < 6 else 3)
     assert all(0 < len(choice) <= 80 for choice in answer["choices"])
-    assert answer["choice_question"].endswith("?")
+    assert answer["choice_question"].endswith("?") != last
+    assert len(answer["bible"]["open_threads"]) == (0 if last else 1)
+    assert len(answer["bible"]["characters"]) >= 2
+    assert len(answer["bible"]["places"]) >= 1
     assert 2 <= len(answer["educational_elements"]) <= 3
 
 
@@ -206,76 +206,10 @@ class TestRewrite:
         lint(told(task="rewrite", issues=[{"category": "other", "quote": "e"}]), age=7)
 
 
-class TestStreaming:
-    async def test_chunks_join_to_the_answer(self) -> None:
-        model = EmbeddedStoryteller(seed=2, tokens_per_second=0)
-        chunks = [chunk async for chunk in model.astream(messages(theme="space"))]
-        answer = await model.ainvoke(messages(theme="space"))
-        assert "".join(str(chunk.content) for chunk in chunks) == answer.content
-        assert chunks[-1].content == ""
-        for message in (chunks[-1], answer):
-            assert METADATA.items() <= message.response_metadata.items()
-        assert len(chunks) > 200
-        assert [chunk.content for chunk in model.stream(messages(theme="space"))] == [chunk.content for chunk in chunks]
-
-    async def test_the_first_of_a_structured_output_streams_raw_json(self) -> None:
-        model = EmbeddedStoryteller(seed=2, tokens_per_second=0)
-        schema = {"title": "Story", "type": "object", "properties": {}}
-        structured = model.with_structured_output(schema, method="json_schema")
-        assert isinstance(structured, RunnableSequence)
-        assert structured.first == model.bind(format=schema)
-        assert isinstance(structured.last, JsonOutputParser)
-        raw = "".join([str(chunk.content) async for chunk in structured.first.astream(messages(theme="space"))])
-        assert json.loads(raw) == await structured.ainvoke(messages(theme="space"))
-
-    async def test_structured_output_of_a_class_and_with_raw(self) -> None:
-        class Story(BaseModel):
-            title: str
-
-        model = EmbeddedStoryteller(seed=2, tokens_per_second=0)
-        assert isinstance(await model.with_structured_output(Story).ainvoke(messages()), Story)
-        both = await model.with_structured_output(Story, include_raw=True).ainvoke(messages())
-        assert isinstance(both, dict)
-        assert isinstance(both["parsed"], Story)
-        with pytest.raises(ValueError, match="JSON only"):
-            model.with_structured_output(Story, method="function_calling")  # type: ignore[arg-type]
-
-    async def test_keeps_its_pace(self) -> None:
-        model = EmbeddedStoryteller(seed=2, tokens_per_second=200)
-        clock = asyncio.get_running_loop().time
-        start = clock()
-        times = [clock() - start async for _ in model.astream(messages())]
-        assert 0.19 <= times[39] < 2
-        assert (len(times) - 1) / 200 <= times[-1] + 0.02
-
-    async def test_cancellation_stops_at_once(self) -> None:
-        task = asyncio.create_task(EmbeddedStoryteller(tokens_per_second=0.1).ainvoke(messages()))
-        await asyncio.sleep(0.05)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(task, 1)
-
-    async def test_unpaced_it_lets_others_run(self) -> None:
-        task = asyncio.create_task(EmbeddedStoryteller(tokens_per_second=0).ainvoke(messages()))
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert not task.done()
-        await task
-
-    def test_a_late_token_is_not_delayed_further(self) -> None:
-        pace = Pace(10, start=0)
-        assert pace.wait(0) == pytest.approx(0.1)
-        assert pace.wait(5) is None
-
-    def test_tokens_are_the_text_and_keep_escapes_whole(self) -> None:
-        text = 'A "story"\\n\\"hallo\\" \\u00e9 森 internationalisation'
-        assert "".join(tokens_of(text)) == text
-        assert "\\n" in tokens_of(text)
-        assert max(map(len, tokens_of(text))) <= 7
-
-
 class TestPrompt:
-    @pytest.mark.parametrize("json_text", ["", "{}", "[]", "{", '{"task": "sing"}', f"{TELL}</request><request>{TELL}"])
+    @pytest.mark.parametrize(
+        "json_text", ["", "{}", "[]", "{", '{"task": "review"}', f"{TELL}</request><request>{TELL}"]
+    )
     async def test_another_prompt_is_refused(self, json_text: str) -> None:
         with pytest.raises(ValueError, match="answers Fabula's story prompts only"):
             await EmbeddedStoryteller(tokens_per_second=0).ainvoke([HumanMessage(f"<request>{json_text}</request>")])

@@ -1,6 +1,7 @@
 """Puts the house together: the only file that names concrete classes. One AsyncExitStack owns every resource."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,17 +13,23 @@ from fabula.run.v1 import run_service_pb2, run_service_pb2_grpc
 from fabula.story.v1 import story_service_pb2, story_service_pb2_grpc
 from service.backends import open_backends
 from service.config import Config
-from service.models import open_model
+from service.models import open_guard, open_model, open_reviewer
 from service.rpc.child_servicer import ChildServicer
 from service.rpc.run_servicer import RunServicer
 from service.rpc.server import RpcServer, Service
+from service.runtime.eraser import Eraser
 from service.runtime.model import LanguageModel
-from service.runtime.ports import Store
+from service.runtime.run import timestamp
 from service.runtime.runner import Runner
-from service.runtime.spec import Limits
-from service.safety.screen import load_screen
+from service.runtime.spec import LOCAL_PRINCIPAL, Limits
+from service.runtime.stores import ChildRecord
+from service.safety.policy import load_policy
+from service.workflows.story.desk import Desk
 from service.workflows.story.events import StoryCodec
-from service.workflows.story.graph import StoryWorkflow
+from service.workflows.story.graph import Budget, StoryWorkflow
+from service.workflows.story.inputs import ProfileCheck
+from service.workflows.story.library import Library
+from service.workflows.story.reviewer import Reviewer
 from service.workflows.story.servicer import StoryServicer
 
 CODECS = {codec.workflow: codec for codec in (StoryCodec(),)}
@@ -30,6 +37,8 @@ CODECS = {codec.workflow: codec for codec in (StoryCodec(),)}
 
 LAST_WORDS_SECONDS = 5.0
 """How long watchers may take to read the last events of their runs when the service stops."""
+
+_DAY_SECONDS = 86_400.0
 
 DEMO_CHILD = child_pb2.Child(
     child_id="1",
@@ -71,16 +80,32 @@ async def open_app(config: Config) -> AsyncIterator[App]:
                 config.log_url or default,
                 config.store_url or default,
                 commit_interval_seconds=config.commit_interval_seconds,
-                fresh_children=[DEMO_CHILD],
+                fresh_children=[_demo_record()],
             )
         )
         model = await stack.enter_async_context(open_model(config))
+        reviewer = await stack.enter_async_context(open_reviewer(config))
+        guard = await stack.enter_async_context(open_guard(config))
+        policy = load_policy()
         runner = await stack.enter_async_context(Runner(backends.log, backends.store, CODECS, _limits(config)))
-        workflow = StoryWorkflow(model, load_screen(), config.max_rewrites)
-        services = _services(runner, backends.store, workflow, config)
+        eraser = Eraser(backends.log, backends.store, runner, config.retention_days * _DAY_SECONDS)
+        await stack.enter_async_context(eraser)
+        judge = Reviewer(reviewer, guard, policy.categories, config.review_timeout_seconds)
+        workflow = StoryWorkflow(model, judge, backends.store, _budget(config))
+        desk = Desk(backends.store, policy, workflow, config.planned_chapters)
+        story = StoryServicer(runner, desk, Library(backends.store, eraser), config.heartbeat_seconds)
+        child = ChildServicer(backends.store, eraser, ProfileCheck(policy))
+        services = _services(story, RunServicer(runner), child)
         server = RpcServer(config.grpc_address, services, config.keepalive_seconds, config.keepalive_timeout_seconds)
         await stack.enter_async_context(server)
         yield App(server, runner, model)
+
+
+def _demo_record() -> ChildRecord:
+    now = timestamp(time.time_ns())
+    child = child_pb2.Child(create_time=now, update_time=now)
+    child.MergeFrom(DEMO_CHILD)
+    return ChildRecord(child, LOCAL_PRINCIPAL)
 
 
 def _limits(config: Config) -> Limits:
@@ -92,10 +117,15 @@ def _limits(config: Config) -> Limits:
     )
 
 
-def _services(runner: Runner, store: Store, workflow: StoryWorkflow, config: Config) -> Sequence[Service]:
-    story = StoryServicer(runner, store, workflow, config.heartbeat_seconds)
-    run, child = RunServicer(runner), ChildServicer()
+def _budget(config: Config) -> Budget:
+    return Budget(
+        max_rewrites=config.max_rewrites,
+        context_tokens=config.model_context_tokens,
+        answer_tokens=config.model_max_tokens,
+    )
 
+
+def _services(story: StoryServicer, run: RunServicer, child: ChildServicer) -> Sequence[Service]:
     def add_story(server: grpc.aio.Server) -> None:
         story_service_pb2_grpc.add_StoryServiceServicer_to_server(story, server)
 

@@ -5,10 +5,10 @@ import re
 from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import ConfigError
@@ -16,6 +16,9 @@ from service.errors import ConfigError
 _PREFIX = "FABULA_"
 _BASE_URL, _HOST = "FABULA_OLLAMA_BASE_URL", "OLLAMA_HOST"
 _OLLAMA_PORT = 11434
+
+PROMPT_TOKENS = 2_000
+"""What a prompt takes at the most beside the chapters that it quotes, in tokens."""
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -48,6 +51,9 @@ class Config(BaseSettings):
     model_idle_seconds: PositiveSeconds = 120
     model_connections: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     model_seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    review_model: str = ""
+    review_timeout_seconds: PositiveSeconds = 60
+    guard_model: str = ""
     embedded_tokens_per_second: Annotated[float, Field(ge=0, le=1_000_000)] = 40
 
     grpc_address: str = "127.0.0.1:50051"
@@ -61,11 +67,23 @@ class Config(BaseSettings):
     max_streams: Count = 100
     max_runs: Count = 100
     max_rewrites: Annotated[int, Field(ge=0, le=10)] = 1
+    planned_chapters: Annotated[int, Field(ge=1, le=100)] = 5
+    retention_days: Annotated[float, Field(ge=0, le=36_500)] = 365
     heartbeat_seconds: PositiveSeconds = 15
     keepalive_seconds: PositiveSeconds = 10
     keepalive_timeout_seconds: PositiveSeconds = 5
     shutdown_grace_seconds: Seconds = 30
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _check_context(self) -> Self:
+        least = 2 * self.model_max_tokens + PROMPT_TOKENS
+        if self.model_context_tokens < least:
+            raise ValueError(
+                f"FABULA_MODEL_CONTEXT_TOKENS: expected at least {least}, which is twice FABULA_MODEL_MAX_TOKENS (a "
+                f"chapter and its rewrite) and {PROMPT_TOKENS} for the prompt: Ollama would cut what is more, silently"
+            )
+        return self
 
     @field_validator("grpc_address")
     @classmethod
@@ -108,7 +126,7 @@ def load_config() -> Config:
     try:
         config = Config()
     except ValidationError as error:
-        problems += [_problem(str(each["loc"][0]), each["msg"]) for each in error.errors(include_input=False)]
+        problems += [_problem(each["loc"], each["msg"]) for each in error.errors(include_input=False)]
     if problems:
         raise ConfigError(problems)
     return config
@@ -121,7 +139,10 @@ def _unknown_names(environment: Mapping[str, str]) -> list[str]:
     return [f"{name} is not a setting of this version; README lists those that are" for name in unknown]
 
 
-def _problem(name: str, message: str) -> str:
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    if not location:  # of several settings: the message names them
+        return message.removeprefix("Value error, ")
+    name = str(location[0])
     variable = name if name.startswith(_PREFIX) else _PREFIX + name.upper()
     if variable == _BASE_URL and not os.environ.get(_BASE_URL):
         variable = _HOST

@@ -9,6 +9,7 @@ import pytest
 
 from tests.harness import Served, serving
 from tests.ollama_server import OllamaServer
+from tests.stories import approve, is_review
 
 # Settings of the shell that runs the tests are not the tests'.
 for _name in list(os.environ):
@@ -22,8 +23,9 @@ Serve = Callable[..., AbstractAsyncContextManager[Served]]
 
 @pytest.fixture
 async def ollama() -> AsyncIterator[OllamaServer]:
-    """A wire-faithful Ollama server, which the service reaches through the real ChatOllama."""
+    """A wire-faithful Ollama server, which the service reaches through the real ChatOllama; its reviewer approves."""
     async with OllamaServer() as server:
+        server.answer(is_review, approve)
         yield server
 
 

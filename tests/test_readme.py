@@ -23,6 +23,15 @@ COMMANDS = [
 ]
 
 
+UNSET = {
+    "store_url": "SQLite in the data directory",
+    "log_url": "SQLite in the data directory",
+    "review_model": "the model that tells",
+    "guard_model": "none",
+}
+"""What the table says of settings that are empty by default."""
+
+
 def test_the_configuration_table_is_the_configuration() -> None:
     rows = dict(re.findall(r"^\| `(FABULA_\w+)` \| ([^|]+?) \|", README, re.MULTILINE))
     assert list(rows) == [f"FABULA_{name.upper()}" for name in Config.model_fields]
@@ -32,7 +41,7 @@ def test_the_configuration_table_is_the_configuration() -> None:
         if default is None:
             assert told == "none"
         elif default == "":
-            assert told == "SQLite in the data directory"
+            assert told == UNSET[name]
         else:
             assert told == str(default)
 
@@ -54,19 +63,27 @@ def test_every_rpc_has_a_grpcurl_command() -> None:
     assert set(rpcs) == declared
 
 
+MADE_BY = {"run_id": "/GenerateStory", "story_id": "/GenerateStory", "child_id": "/CreateChild"}
+"""Which command gives the id that README writes in capitals; the first one counts."""
+
+
 async def test_every_grpcurl_command_of_the_readme_does_what_it_says() -> None:
     if shutil.which("grpcurl") is None:
         assert "FABULA_REQUIRE_ALL" not in os.environ, "grpcurl is not installed"
         pytest.skip("grpcurl is not installed")
     async with serving(grpc_address="127.0.0.1:0") as served:
-        run_id = ""
+        known: dict[str, str] = {}
         for command in COMMANDS:
-            code, output = await run(served, command.replace("RUN_ID", run_id))
+            for name, value in known.items():
+                command = command.replace(name.upper(), value)  # noqa: PLW2901 -- as a reader would
+            code, output = await run(served, command)
             if "not implemented yet" in output:
                 assert (code, "NOT_IMPLEMENTED" in output) == (64 + 12, True), command
             else:
                 assert code == 0, (command, output)
-            run_id = run_id or re.findall(r'"run_id": "(\w+)"', output)[0]
+            for name, maker in MADE_BY.items():
+                if maker in command and name not in known:
+                    known[name] = re.findall(rf'"{name}": "(\w+)"', output)[0]
 
 
 async def run(served: Served, command: str) -> tuple[int, str]:

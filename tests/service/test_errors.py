@@ -48,8 +48,8 @@ OWN = [kind for kind in KINDS if kind is not RunEnded]
 
 
 def instance(kind: type[FabulaError]) -> FabulaError:
-    if kind is InvalidRequest:
-        return InvalidRequest([("theme", "must be shorter")])
+    if issubclass(kind, InvalidRequest):
+        return kind([("theme", "must be shorter")])
     if kind is CursorOutOfRange:
         return CursorOutOfRange(9, 2, 7)
     return kind("What was wrong.", {"run_id": "r1"})
@@ -119,7 +119,7 @@ def test_an_invalid_request_has_a_row_for_every_violation_and_names_each_field_o
     assert "theme, page_size." in error.message
 
 
-@pytest.mark.parametrize("kind", [kind for kind in OWN if kind is not InvalidRequest])
+@pytest.mark.parametrize("kind", [kind for kind in OWN if not issubclass(kind, InvalidRequest)])
 def test_only_an_invalid_request_has_rows(kind: type[FabulaError]) -> None:
     assert "BadRequest" not in details(to_status(instance(kind)))
 

@@ -13,7 +13,7 @@ from fabula.story.v1 import story_pb2
 from tests.conftest import Serve
 from tests.harness import WITHIN, Served, collect, outcome
 from tests.ollama_server import OllamaServer, Reply
-from tests.stories import TEXT, chapter
+from tests.stories import TEXT, chapter, told
 
 
 async def test_fifty_racing_calls_with_one_request_id_make_one_run(serve: Serve, ollama: OllamaServer) -> None:
@@ -22,7 +22,7 @@ async def test_fifty_racing_calls_with_one_request_id_make_one_run(serve: Serve,
         tellings = [collect(served.client.tell("night", request_id="once")) for _ in range(50)]
         results = await asyncio.gather(*tellings)
         runs = [run async for run in served.client.list_runs()]
-    assert len(runs) == ollama.chats_started == 1
+    assert len(runs) == len(told(ollama)) == 1
     assert all(events == results[0] for events in results)
 
 
@@ -38,7 +38,7 @@ async def test_a_request_id_with_another_body_is_refused(serve: Serve, ollama: O
         await collect(served.client.tell("night", request_id="once"))
         with pytest.raises(RequestIdReused):
             await served.client.tell("day", request_id="once").result()
-    assert ollama.chats_started == 1
+    assert len(told(ollama)) == 1
 
 
 async def test_without_a_request_id_every_call_is_a_run(serve: Serve, ollama: OllamaServer) -> None:
@@ -46,7 +46,7 @@ async def test_without_a_request_id_every_call_is_a_run(serve: Serve, ollama: Ol
     async with serve() as served:
         for _ in range(2):
             await collect(served.stories().GenerateStory(request))
-    assert ollama.chats_started == 2
+    assert len(told(ollama)) == 2
 
 
 async def test_a_caller_who_leaves_while_the_run_starts_leaves_no_run_behind(
@@ -120,7 +120,7 @@ async def test_a_refused_call_starts_nothing(serve: Serve, ollama: OllamaServer)
             await served.client.tell("night", child_id="nobody").result()
         assert [run async for run in served.client.list_runs()] == []
         assert (await served.client.tell("night").result()).success
-    assert ollama.chats_started == 1
+    assert len(told(ollama)) == 1
 
 
 async def test_whoever_has_seen_the_end_finds_the_run_ended_and_its_place_free(

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from fabula import ContentRejected, NotImplementedYet
+from fabula import ContentRejected
 from fabula.run.v1 import run_pb2
 from fabula.story.v1 import story_pb2
 from tests.conftest import Serve
@@ -221,10 +221,3 @@ async def test_the_reader_hears_heartbeats_while_nothing_else_comes(serve: Serve
     assert set(beats) == {0}
     assert stream.complete is not None
     assert stream.text == TEXT
-
-
-async def test_continuing_a_story_says_that_it_comes_later(serve: Serve) -> None:
-    async with serve() as served:
-        complete = await served.client.tell("night").result()
-        with pytest.raises(NotImplementedYet):
-            await served.client.tell(story_id=complete.story_id, choice_id="1").result()

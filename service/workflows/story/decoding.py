@@ -9,9 +9,10 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from service.errors import ModelOutputInvalid, ModelOutputTruncated
+from service.workflows.story.tale import Bible
 
 MAX_BYTES = 3_500_000
 """Longer answers are refused: the whole text must fit into one message, and most clients take 4 MiB at the most."""
@@ -29,13 +30,14 @@ _REPLACEMENT = "\ufffd"
 
 
 class Draft(BaseModel):
-    """A chapter as the model answered it."""
+    """A chapter as the model answered it; `story_content` is blank only where the rest of a whole chapter was asked."""
 
-    story_content: str = Field(pattern=r"\S")
+    story_content: str
     title: str = Field(default="", max_length=300)
     choice_question: str = Field(default="", max_length=500)
     choices: list[Annotated[str, Field(max_length=200)]] = Field(default_factory=list, max_length=10)
     educational_elements: list[Annotated[str, Field(max_length=200)]] = Field(default_factory=list, max_length=10)
+    bible: Annotated[Bible, BeforeValidator(Bible.lenient)] = Bible()
 
 
 class DraftDecoder:
@@ -47,6 +49,11 @@ class DraftDecoder:
         self._head: str | None = ""
         self._string = StringDecoder()
         self._given: list[str] = []
+
+    @property
+    def text_ended(self) -> bool:
+        """Whether the story's text has come to the end of its string."""
+        return self._string.ended
 
     def feed(self, chunk: str) -> str:
         """The story's text that this chunk adds; possibly none.
@@ -94,21 +101,21 @@ class StringDecoder:
 
     def __init__(self) -> None:
         self._pending = ""
-        self._ended = False
+        self.ended = False
 
     def feed(self, chunk: str) -> str:
         """The characters that are decided now. An unpaired half of a surrogate pair becomes U+FFFD."""
-        if self._ended:
+        if self.ended:
             return ""
         source, self._pending = self._pending + chunk, ""
         parts: list[str] = []
         position = 0
-        while position < len(source) and not self._ended:
+        while position < len(source) and not self.ended:
             if plain := _PLAIN.match(source, position):
                 parts.append(plain[0])
                 position = plain.end()
             elif source[position] == '"':
-                self._ended = True
+                self.ended = True
             else:
                 decoded, length = _escape(source, position)
                 if length == 0:

@@ -1,6 +1,10 @@
-"""The graph: generate_content → safety_check → (enhance_content → safety_check)* → calculate_metrics."""
+"""The graph: generate_content → safety_check → (enhance_content → safety_check)* → calculate_metrics.
+
+A text that is more than one level off its reader's goes once from calculate_metrics through enhance_content again.
+"""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import cast
 
 from google.protobuf.message import Message
@@ -12,12 +16,18 @@ from fabula.story.v1 import story_pb2
 from service.errors import ContentRejected
 from service.runtime.model import LanguageModel
 from service.runtime.ports import Emitter, Job
+from service.runtime.stores import ArtifactStore
 from service.safety.screen import Screen
 from service.workflows.story import nodes
+from service.workflows.story.chapters import make_artifact, make_chapter
 from service.workflows.story.narrator import Narrator
 from service.workflows.story.nodes import MEASURED, REVIEWED, StoryContext, StoryState
 from service.workflows.story.observed import observed
+from service.workflows.story.prompts import Prompts
+from service.workflows.story.reviewer import Reviewer
+from service.workflows.story.tale import StoredChapter, choice_messages
 from service.workflows.story.task import StoryTask
+from service.workflows.story.writing import Writer
 
 Node = Callable[[StoryState, Runtime[StoryContext]], Awaitable[StoryState]]
 StoryGraph = CompiledStateGraph[StoryState, StoryContext, StoryState, StoryState]
@@ -30,50 +40,77 @@ _PROGRESS = {
 }
 
 
-class StoryWorkflow:
-    """Makes the job of a run: the graph, compiled once, over the injected model and screen."""
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one run may take: rewrites for safety, and tokens of the model's context and of one answer."""
 
-    def __init__(self, model: LanguageModel, screen: Screen, max_rewrites: int) -> None:
+    max_rewrites: int
+    context_tokens: int
+    answer_tokens: int
+
+
+class StoryWorkflow:
+    """Makes the job of a run: the graph, compiled once, over the injected model, reviewer and store."""
+
+    def __init__(self, model: LanguageModel, reviewer: Reviewer, store: ArtifactStore, budget: Budget) -> None:
         self.model_name = model.name
         self._model = model
-        self._screen = screen
-        self._max_rewrites = max_rewrites
+        self._reviewer = reviewer
+        self._store = store
+        self._budget = budget
         self._graph = build_graph()
 
-    def job(self, task: StoryTask) -> Job:
-        """The work of one run of this task."""
+    def job(self, task: StoryTask, screen: Screen) -> Job:
+        """The work of one run of this task, for a reader with this screen."""
 
         async def work(emitter: Emitter) -> Message:
-            return await self._tell(task, emitter)
+            return await self._tell(task, screen, emitter)
 
         return work
 
-    async def _tell(self, task: StoryTask, emitter: Emitter) -> story_pb2.Complete:
-        narrator = Narrator(emitter, self._screen, task.release)
-        context = StoryContext(task, self._model, self._screen, emitter, narrator, self._max_rewrites)
+    async def _tell(self, task: StoryTask, screen: Screen, emitter: Emitter) -> story_pb2.Complete:
+        narrator = Narrator(emitter, screen, task.release)
+        context = self._context(task, screen, emitter, narrator)
         async with observed(emitter, "workflow", 1, 0):
             state = cast("StoryState", await self._graph.ainvoke({}, context=context, config={"recursion_limit": 100}))
             if not state["review"].approved:
                 await narrator.retract(story_pb2.RETRACTION_REASON_SAFETY, MEASURED)
                 raise ContentRejected("No revision of the text passed the review. Ask again, or for something else.")
-        return self._complete(task, state)
+            chapter = make_chapter(task, state["draft"], emitter.run_id, screen)
+            # Kept before the run's end is told: with that end it comes into sight, and never without it.
+            await self._store.keep(make_artifact(chapter, first=not task.branch))
+        return self._complete(chapter, state)
 
-    def _complete(self, task: StoryTask, state: StoryState) -> story_pb2.Complete:
+    def _context(self, task: StoryTask, screen: Screen, emitter: Emitter, narrator: Narrator) -> StoryContext:
+        prompts = Prompts(task, screen, self._budget.context_tokens, self._budget.answer_tokens)
+        return StoryContext(
+            task=task,
+            prompts=prompts,
+            writer=Writer(task, self._model, prompts, narrator),
+            reviewer=self._reviewer,
+            screen=screen,
+            emitter=emitter,
+            narrator=narrator,
+            max_rewrites=self._budget.max_rewrites,
+        )
+
+    def _complete(self, chapter: StoredChapter, state: StoryState) -> story_pb2.Complete:
         draft, metrics, review = state["draft"], state["metrics"], state["review"]
         return story_pb2.Complete(
             success=True,
-            story_content=draft.story_content,
-            choices=[story_pb2.Choice(id=str(number), text=text) for number, text in enumerate(draft.choices, 1)],
-            choice_question=draft.choice_question,
+            story_content=chapter.story_content,
+            choices=choice_messages(chapter.choices),
+            choice_question=chapter.choice_question,
             educational_elements=draft.educational_elements,
             estimated_reading_time=metrics.reading_minutes,
             safety_score=review.score,
             content_approved=review.approved,
             vocabulary_level=metrics.level,
-            story_id=task.story_id,
-            chapter_number=task.chapter_number,
-            # A title of the request is a text that no review has seen.
-            title=draft.title if not task.title or self._screen.find(task.title) else task.title,
+            story_id=chapter.story_id,
+            chapter_id=chapter.chapter_id,
+            chapter_number=chapter.chapter_number,
+            planned_chapters=chapter.planned_chapters,
+            title=chapter.title,
             model=self.model_name,
             finish_reason=story_pb2.FINISH_REASON_STOP,
         )
@@ -92,8 +129,8 @@ def build_graph() -> StoryGraph:
     graph.add_edge(START, "generate_content")
     graph.add_edge("generate_content", "safety_check")
     graph.add_conditional_edges("safety_check", _after_review, ["calculate_metrics", "enhance_content", END])
-    graph.add_edge("enhance_content", "safety_check")
-    graph.add_edge("calculate_metrics", END)
+    graph.add_conditional_edges("enhance_content", _after_rewriting, ["safety_check", "calculate_metrics"])
+    graph.add_conditional_edges("calculate_metrics", _after_measuring, ["enhance_content", END])
     return graph.compile()
 
 
@@ -101,6 +138,16 @@ def _after_review(state: StoryState, runtime: Runtime[StoryContext]) -> str:
     if state["review"].approved:
         return "calculate_metrics"
     return "enhance_content" if state["rewrites"] < runtime.context.max_rewrites else END
+
+
+def _after_rewriting(state: StoryState) -> str:
+    """What has passed its review needs no other: the round for the reader's level came to nothing."""
+    passed = state.get("passed")
+    return "calculate_metrics" if passed is not None and state["draft"] is passed.draft else "safety_check"
+
+
+def _after_measuring(state: StoryState) -> str:
+    return END if "metrics" in state else "enhance_content"
 
 
 def _observed(name: str, node: Node) -> Node:

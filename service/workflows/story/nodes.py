@@ -1,27 +1,37 @@
 """The four nodes. Each is async, so that cancelling the run closes the connection to the model at once."""
 
+import asyncio
 from collections import Counter
-from contextlib import aclosing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
 
 from langgraph.runtime import Runtime
 
 from fabula.story.v1 import story_pb2
-from service.runtime.model import LanguageModel, Prompt
+from service.errors import (
+    ModelNotFound,
+    ModelOutputInvalid,
+    ModelOutputTruncated,
+    ModelTimeout,
+    ModelUnavailable,
+    ReviewUnavailable,
+)
 from service.runtime.ports import Emitter
 from service.safety.screen import Screen
-from service.workflows.story import prompts
-from service.workflows.story.decoding import Draft, DraftDecoder
-from service.workflows.story.metrics import Metrics, measure
+from service.workflows.story.decoding import Draft
+from service.workflows.story.metrics import Metrics, levels_off, measure
 from service.workflows.story.narrator import Narrator
-from service.workflows.story.review import Review, review
+from service.workflows.story.prompts import Prompts
+from service.workflows.story.review import Review
+from service.workflows.story.reviewer import Reviewer
 from service.workflows.story.task import StoryTask
+from service.workflows.story.writing import Writer
 
 # The progress at which each step begins. A rewrite goes over the same ground; progress itself never falls.
 WRITING, WRITTEN, REVIEWED, REWRITTEN, MEASURED = 5, 60, 70, 85, 95
 
-_EXPECTED_CHARACTERS = {3: 900, 6: 1_600, 9: 2_600}
+_MODEL_FAILURES = (ModelNotFound, ModelOutputInvalid, ModelOutputTruncated, ModelTimeout, ModelUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,9 @@ class StoryContext:
     """What the nodes of one run work with; not part of the graph's state."""
 
     task: StoryTask
-    model: LanguageModel
+    prompts: Prompts
+    writer: Writer
+    reviewer: Reviewer
     screen: Screen
     emitter: Emitter
     narrator: Narrator
@@ -37,68 +49,104 @@ class StoryContext:
     entered: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A draft that passed its review, and what was measured of it."""
+
+    draft: Draft
+    review: Review
+    metrics: Metrics
+
+
 class StoryState(TypedDict, total=False):
-    """What one node leaves for the next."""
+    """What one node leaves for the next.
+
+    `passed` is set once a draft has passed and is to be told anew for its reading level alone: whatever becomes of
+    that, there is a chapter.
+    """
 
     draft: Draft
     review: Review
     rewrites: int
+    passed: Passed
     metrics: Metrics
 
 
 async def generate_content(_: StoryState, runtime: Runtime[StoryContext]) -> StoryState:
     """One structured call; its text field goes to the narrator while it is being written."""
     context = runtime.context
-    draft = await _write(context, prompts.tell(context.task), WRITING, WRITTEN)
-    return {"draft": draft, "rewrites": 0}
+    context.narrator.begin_revision()
+    return {"draft": await context.writer.write(context.prompts.tell(), WRITING, WRITTEN), "rewrites": 0}
 
 
 async def safety_check(state: StoryState, runtime: Runtime[StoryContext]) -> StoryState:
-    """Reviews the whole draft."""
-    context, draft = runtime.context, state["draft"]
-    result = review(draft, context.screen)
-    await context.emitter.emit(result.message(context.narrator.revision), REVIEWED)
-    if result.approved:
-        await context.narrator.approve(draft.story_content, REVIEWED)
-    return {"review": result}
+    """Reviews the whole draft. Unless that can be done nothing unreviewed goes on standing."""
+    context, draft, passed = runtime.context, state["draft"], state.get("passed")
+    try:
+        review = await context.reviewer.review(draft, context.screen, context.prompts, context.task.reader.age)
+    except Exception as error:
+        if passed is not None and isinstance(error, ReviewUnavailable):
+            return _keep(passed, context)
+        await context.narrator.retract(story_pb2.RETRACTION_REASON_SAFETY, REVIEWED)
+        raise
+    await context.emitter.emit(review.message(context.narrator.revision), REVIEWED)
+    return _keep(passed, context) if passed is not None and not review.approved else {"review": review}
 
 
 async def enhance_content(state: StoryState, runtime: Runtime[StoryContext]) -> StoryState:
-    """Withdraws the draft and has it written anew, guided by what the review found."""
-    context = runtime.context
+    """Has the draft written anew: guided by what the review found, or else for the reader's level."""
+    context, passed = runtime.context, state.get("passed")
+    if passed is not None:
+        return await _simplify(passed, context)
     await context.narrator.retract(story_pb2.RETRACTION_REASON_SAFETY, REVIEWED)
-    issues = [{"category": each.category, "quote": each.quote} for each in state["review"].issues]
-    prompt = prompts.rewrite(context.task, state["draft"].story_content, issues)
-    draft = await _write(context, prompt, REVIEWED, REWRITTEN)
+    issues: list[Mapping[str, str]] = [
+        {"category": each.category, "quote": each.quote} for each in state["review"].issues
+    ]
+    context.narrator.begin_revision()
+    draft = await context.writer.write(
+        context.prompts.rewrite(state["draft"].story_content, issues), REVIEWED, REWRITTEN
+    )
     return {"draft": draft, "rewrites": state["rewrites"] + 1}
 
 
 async def calculate_metrics(state: StoryState, runtime: Runtime[StoryContext]) -> StoryState:
-    """Measures the approved text."""
-    draft = state["draft"]
-    metrics = measure(draft.story_content, runtime.context.task.age)
-    metadata = story_pb2.Metadata(
+    """Measures the approved text, and lets it go unless it is to be told anew for the reader's level."""
+    context, draft, passed = runtime.context, state["draft"], state.get("passed")
+    reader = context.task.reader
+    # In a thread: the first text of a language loads what it is measured by.
+    metrics = await asyncio.to_thread(measure, draft.story_content, reader.age, reader.language)
+    level = reader.reading_level
+    if passed is None and levels_off(metrics, level) > 1:
+        return {"passed": Passed(draft, state["review"], metrics)}
+    if passed is not None and levels_off(metrics, level) >= levels_off(passed.metrics, level):
+        # It came no nearer, or it is the first one still: no reader shall lose for that what stands.
+        draft, metrics = passed.draft, passed.metrics
+        context.narrator.drop_alternative()
+    await context.narrator.approve(draft.story_content, REVIEWED)
+    await context.emitter.emit(_metadata(draft, metrics), MEASURED)
+    review = state["review"] if passed is None or draft is not passed.draft else passed.review
+    return {"draft": draft, "review": review, "metrics": metrics}
+
+
+async def _simplify(passed: Passed, context: StoryContext) -> StoryState:
+    context.narrator.begin_alternative()
+    prompt = context.prompts.simplify(passed.draft.story_content)
+    try:
+        return {"draft": await context.writer.write(prompt, REVIEWED, REWRITTEN)}
+    except _MODEL_FAILURES:
+        return _keep(passed, context)
+
+
+def _keep(passed: Passed, context: StoryContext) -> StoryState:
+    context.narrator.drop_alternative()
+    return {"draft": passed.draft, "review": passed.review}
+
+
+def _metadata(draft: Draft, metrics: Metrics) -> story_pb2.Metadata:
+    return story_pb2.Metadata(
         estimated_reading_time=metrics.reading_minutes,
         vocabulary_level=metrics.level,
         educational_elements=draft.educational_elements,
         word_count=metrics.word_count,
+        readability_grade=metrics.readability_grade,
     )
-    await runtime.context.emitter.emit(metadata, MEASURED)
-    return {"metrics": metrics}
-
-
-async def _write(context: StoryContext, prompt: Prompt, start: int, end: int) -> Draft:
-    narrator, decoder = context.narrator, DraftDecoder()
-    narrator.begin_revision()
-    expected = next(size for age, size in sorted(_EXPECTED_CHARACTERS.items(), reverse=True) if context.task.age >= age)
-    heard, truncated = 0, False
-    async with aclosing(context.model.stream(prompt, prompts.ANSWER)) as chunks:
-        async for chunk in chunks:
-            truncated = truncated or chunk.truncated
-            if text := decoder.feed(chunk.text):
-                heard += len(text)
-                await narrator.hear(text, start + (end - start) * min(heard, expected) // expected)
-    rest, draft = decoder.finish(truncated=truncated)
-    await narrator.hear(rest, end)
-    await narrator.end_text(end)
-    return draft

@@ -1,16 +1,18 @@
-"""The plain review: the word screen over everything that a reader would see."""
+"""The review of a whole draft: what it found, and how the findings of screen, reviewer and guard become one."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
 from fabula.story.v1 import story_pb2
-from service.safety.screen import Screen
+from service.safety.screen import Finding, Screen
 from service.safety.sentences import SentenceSplitter
 from service.workflows.story.decoding import Draft
 
-_COST_OF_A_FINDING = 0.25
+COST_OF_A_FINDING, COST_OF_A_CAUTION = 0.25, 0.1
+LEAST_SCORE = 0.6
+"""Below it a text is not approved, whatever else was said: five cautions are too many for one chapter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +26,11 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a review of a draft found; it approves when it found nothing."""
+    """What a review of a draft found."""
 
-    issues: tuple[Issue, ...]
-
-    @property
-    def approved(self) -> bool:
-        return not self.issues
-
-    @property
-    def score(self) -> float:
-        """1 for a text without findings, less for each, never below 0."""
-        return max(0.0, 1.0 - _COST_OF_A_FINDING * len(self.issues))
+    approved: bool
+    score: float
+    issues: tuple[Issue, ...] = ()
 
     def message(self, revision: int) -> story_pb2.SafetyCheck:
         """The review as the reader's side sees it: without the quotes."""
@@ -44,17 +39,46 @@ class Review:
         )
 
 
-def review(draft: Draft, screen: Screen) -> Review:
-    """Screens the story's text and, as one, each other text of the draft."""
+def screen_review(draft: Draft, screen: Screen) -> Review:
+    """Screens the story's text and, as one, each other text of the draft; approves a draft without findings.
+
+    Cautions alone are no issue, unless they add up.
+    """
+    issues, cautions = list(_issues(draft, screen.find)), list(_issues(draft, screen.cautions))
+    score = max(0.0, 1.0 - COST_OF_A_FINDING * len(issues) - COST_OF_A_CAUTION * len(cautions))
+    if issues or score < LEAST_SCORE:
+        return Review(approved=False, score=score, issues=tuple(issues + cautions))
+    return Review(approved=True, score=score)
+
+
+def locate(draft: Draft, quote: str) -> int:
+    """The segment of the story in which a quote stands; 0 when it stands elsewhere, or nowhere."""
+    start = draft.story_content.find(quote) if quote else -1
+    return 1 + bisect_right(_sentence_ends(draft.story_content), start) if start >= 0 else 0
+
+
+def merged(reviews: Iterable[Review]) -> Review:
+    """Several reviews as one: approved when all approve, with the lowest score and every issue."""
+    every = list(reviews)
+    return Review(
+        approved=all(each.approved for each in every),
+        score=min(each.score for each in every),
+        issues=tuple(issue for each in every for issue in each.issues),
+    )
+
+
+def _issues(draft: Draft, find: Callable[[str], Iterable[Finding]]) -> Iterator[Issue]:
     text = draft.story_content
-    ends = list(accumulate(map(len, SentenceSplitter().feed(text))))
-    issues = [
-        Issue(each.category, 1 + bisect_right(ends, each.start), text[each.start : each.end])
-        for each in screen.find(text)
-    ]
+    ends = _sentence_ends(text)
+    for each in find(text):
+        yield Issue(each.category, 1 + bisect_right(ends, each.start), text[each.start : each.end])
     for other in _other_texts(draft):
-        issues += [Issue(each.category, 0, other[each.start : each.end]) for each in screen.find(other)]
-    return Review(tuple(issues))
+        for each in find(other):
+            yield Issue(each.category, 0, other[each.start : each.end])
+
+
+def _sentence_ends(text: str) -> list[int]:
+    return list(accumulate(map(len, SentenceSplitter().feed(text))))
 
 
 def _other_texts(draft: Draft) -> Iterator[str]:
@@ -69,5 +93,5 @@ def _message(issue: Issue) -> story_pb2.SafetyIssue:
     return story_pb2.SafetyIssue(
         category=issue.category,
         segment=issue.segment,
-        explanation=f"A phrase of the category {issue.category} {where}.",
+        explanation=f"Something of the category {issue.category.replace('_', ' ')} {where}.",
     )

@@ -12,12 +12,12 @@ from fabula.run.v1 import run_pb2
 from fabula.story.v1 import story_pb2
 from service.errors import ContentRejected, Internal, StoreUnavailable
 from service.runtime.ports import Emitter
-from service.safety.screen import load_screen
+from service.safety.screen import Screen
 from service.workflows.story.narrator import Narrator
 from service.workflows.story.observed import observed
 from tests.service.safety.chunks import cuttings
 
-SCREEN = load_screen()
+SCREEN = Screen({"violence": ["murder", "stabbed", "gore", "gory", "to death"], "self_harm": ["suicide"]})
 MODES = [run_pb2.RELEASE_SENTENCE, run_pb2.RELEASE_PARAGRAPH, run_pb2.RELEASE_CHAPTER, run_pb2.RELEASE_TOKEN]
 SAFETY = story_pb2.RETRACTION_REASON_SAFETY
 STORY = "Once there was a fox. It slept!\n\n“Wake up,” said Mr. Owl. And so it did, for the sun was high."
@@ -29,6 +29,8 @@ _STORIES = st.one_of(
 
 class Told:
     """An Emitter that keeps what it is told; it is out of order after `limit` events."""
+
+    run_id = "run"
 
     def __init__(self, limit: int = 1_000) -> None:
         self.events: list[tuple[Message, int]] = []
@@ -190,3 +192,39 @@ async def test_the_error_of_a_node_survives_a_log_that_cannot_be_written() -> No
     with pytest.raises(ContentRejected):
         async with observed(told, "write", 1, 60):
             raise ContentRejected("No.")
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_alternative_takes_the_place_of_what_stands_only_once_it_is_approved(
+    mode: "run_pb2.Release.ValueType",
+) -> None:
+    told = Told()
+    narrator = Narrator(told, SCREEN, mode)
+    await _narrate(narrator, [STORY])
+    before = len(told.events)
+    narrator.begin_alternative()
+    assert narrator.revision == 2
+    await narrator.hear("A fox slept. It woke.", 80)
+    await narrator.end_text(85)
+    assert len(told.events) == before
+    await narrator.approve("A fox slept. It woke.", 90)
+    released = mode != run_pb2.RELEASE_CHAPTER
+    assert [(each.from_segment, each.revision, each.reason) for each in told.retractions] == (
+        [(1, 2, story_pb2.RETRACTION_REASON_READING_LEVEL)] if released else []
+    )
+    second = [each for each in told.contents if each.revision == 2]
+    assert "".join(each.chunk for each in second) == "A fox slept. It woke."
+    assert [each.is_complete for each in second] == [False, True]
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_dropped_alternative_leaves_no_trace(mode: "run_pb2.Release.ValueType") -> None:
+    told = Told()
+    narrator = Narrator(told, SCREEN, mode)
+    await _narrate(narrator, [STORY])
+    narrator.begin_alternative()
+    await narrator.hear("A murder happened", 80)
+    narrator.drop_alternative()
+    await narrator.approve(STORY, 90)
+    assert (narrator.revision, told.text, told.retractions) == (1, STORY, [])
+    assert [each.is_complete for each in told.contents][-1]

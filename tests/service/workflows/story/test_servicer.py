@@ -17,12 +17,17 @@ from fabula.run.v1 import run_pb2
 from fabula.story.v1 import story_pb2, story_service_pb2
 from service.backends import open_backends
 from service.errors import FabulaError, ModelNotFound, ModelTimeout
+from service.runtime.eraser import Eraser
 from service.runtime.model import Prompt, Schema, TextChunk
 from service.runtime.runner import Runner
-from service.runtime.spec import Limits
-from service.safety.screen import load_screen
+from service.runtime.spec import LOCAL_PRINCIPAL, Limits
+from service.runtime.stores import ChildRecord
+from service.safety.policy import load_policy
+from service.workflows.story.desk import Desk
 from service.workflows.story.events import StoryCodec
-from service.workflows.story.graph import StoryWorkflow
+from service.workflows.story.graph import Budget, StoryWorkflow
+from service.workflows.story.library import Library
+from service.workflows.story.reviewer import Reviewer
 from service.workflows.story.servicer import StoryServicer
 from tests.adapter import LoopThread, Synchronous
 from tests.stories import TEXT, UNFIT, chapter
@@ -47,7 +52,7 @@ class ScriptedModel:
         self.prompts.append(prompt)
         answer = self.answers.pop(0)
         told = chapter() if isinstance(answer, FabulaError) else answer
-        text = json.dumps({name: told[name] for name in schema["properties"]})
+        text = json.dumps({name: told[name] for name in schema["properties"] if name in told})
         await self.go.wait()
         for at in range(0, len(text), 7):
             if isinstance(answer, FabulaError) and at > len(text) // 2:
@@ -127,10 +132,16 @@ def bench() -> Iterator[Bench]:
 
 async def build(stack: AsyncExitStack, model: ScriptedModel) -> StoryServicer:
     backends = await stack.enter_async_context(
-        open_backends("memory:", "memory:", commit_interval_seconds=0, fresh_children=[CHILD])
+        open_backends(
+            "memory:", "memory:", commit_interval_seconds=0, fresh_children=[ChildRecord(CHILD, LOCAL_PRINCIPAL)]
+        )
     )
     runner = await stack.enter_async_context(Runner(backends.log, backends.store, {"story": StoryCodec()}, Limits()))
-    return StoryServicer(runner, backends.store, StoryWorkflow(model, load_screen(), 1), heartbeat_seconds=0.02)
+    eraser = Eraser(backends.log, backends.store, runner, 0)
+    policy = load_policy()
+    workflow = StoryWorkflow(model, Reviewer(None, None, policy.categories, 5), backends.store, Budget(1, 8_192, 2_048))
+    desk = Desk(backends.store, policy, workflow, planned_chapters=5)
+    return StoryServicer(runner, desk, Library(backends.store, eraser), heartbeat_seconds=0.02)
 
 
 def request(**fields: Any) -> story_pb2.GenerateStoryRequest:
@@ -223,10 +234,25 @@ def test_what_does_not_exist_is_refused_before_a_run_starts(bench: Bench, fields
     assert bench.model.prompts == []
 
 
-def test_a_story_that_exists_cant_be_continued_yet(bench: Bench) -> None:
-    events, _ = bench.stream("GenerateStory", request())
-    story_id = events[-1].complete.story_id
-    assert reason(bench.stream("GenerateStory", request(story_id=story_id))[1]) == "NOT_IMPLEMENTED"
+def test_a_story_that_exists_is_continued_read_and_listed(bench: Bench) -> None:
+    bench.model.answers.append(chapter())
+    first = bench.stream("GenerateStory", request())[0][-1].complete
+    second = bench.stream("GenerateStory", request(story_id=first.story_id, choice_id="2"))[0][-1].complete
+    assert (second.story_id, second.chapter_number) == (first.story_id, 2)
+    answer, _ = bench.unary("GetStory", story_pb2.GetStoryRequest(story_id=first.story_id))
+    assert [each.chapter_id for each in answer.story.chapters] == [first.chapter_id, second.chapter_id]
+    answer, _ = bench.unary("ListStories", story_pb2.ListStoriesRequest())
+    assert [each.story_id for each in answer.stories] == [first.story_id]
+
+
+def test_a_deleted_story_is_gone(bench: Bench) -> None:
+    first = bench.stream("GenerateStory", request())[0][-1].complete
+    assert bench.unary("DeleteStory", story_pb2.DeleteStoryRequest(story_id=first.story_id))[1].code == 0
+    for name, asked in (
+        ("GetStory", story_pb2.GetStoryRequest(story_id=first.story_id)),
+        ("DeleteStory", story_pb2.DeleteStoryRequest(story_id=first.story_id)),
+    ):
+        assert reason(bench.unary(name, asked)[1]) == "STORY_NOT_FOUND"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,121 @@
+"""Judges a whole draft in its context: the screen, the reviewing model and the guard model.
+
+Whatever goes wrong with one of them, nothing is approved: ReviewUnavailable.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Annotated
+
+import structlog
+from pydantic import BaseModel, Field, StrictBool, ValidationError
+
+from service.errors import FabulaError, ModelOutputInvalid, ReviewUnavailable
+from service.runtime.model import GuardModel, LanguageModel
+from service.safety.screen import Screen
+from service.workflows.story.answers import review_schema
+from service.workflows.story.decoding import Draft
+from service.workflows.story.prompts import Prompts
+from service.workflows.story.review import LEAST_SCORE, Issue, Review, locate, merged, screen_review
+
+_log = structlog.get_logger("fabula.story")
+
+AVOID_TOPICS, OTHER = "avoid_topics", "other"
+"""Categories beside those of the policy: what this child is to be spared, and what has no name."""
+
+_MAX_CHUNKS = 20_000  # of an answer; a judgement has some hundred
+_GUARD_ASKS = "Tell a story for a child of {age} years."
+
+
+class Finding(BaseModel):
+    """An issue as the reviewing model answers it."""
+
+    category: str
+    quote: Annotated[str, Field(max_length=4_000)] = ""
+
+
+class Judgement(BaseModel):
+    """The reviewing model's answer."""
+
+    approved: StrictBool
+    score: Annotated[float, Field(ge=0, le=1, strict=True)]
+    issues: Annotated[list[Finding], Field(max_length=100)]
+
+
+class Reviewer:
+    """Reviews drafts; stateless, one serves every run.
+
+    Without a model the screen alone judges, which is right for texts that no model wrote. `seconds` bounds the time
+    that models may take over one draft.
+    """
+
+    def __init__(
+        self, model: LanguageModel | None, guard: GuardModel | None, categories: Sequence[str], seconds: float
+    ) -> None:
+        self._model = model
+        self._guard = guard
+        self._categories = (*categories, AVOID_TOPICS, OTHER)
+        self._schema = review_schema(self._categories)
+        self._seconds = seconds
+
+    async def review(self, draft: Draft, screen: Screen, prompts: Prompts, age: int) -> Review:
+        """What is to be said of this draft. Raises ReviewUnavailable, and then nothing is approved."""
+        screened = screen_review(draft, screen)
+        if not screened.approved:
+            return screened  # there is something to mend already
+        try:
+            async with asyncio.timeout(self._seconds):
+                return merged([screened, *await self._judgements(draft, prompts, age)])
+        except TimeoutError:
+            _log.warning("review_failed", reason="timeout", seconds=self._seconds)
+            message = f"The review took longer than the {self._seconds:g} s that it may take. Ask again."
+            raise ReviewUnavailable(message) from None
+
+    async def _judgements(self, draft: Draft, prompts: Prompts, age: int) -> Sequence[Review]:
+        """The two models' reviews, asked for at once."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                judged = group.create_task(self._judge(draft, prompts))
+                guarded = group.create_task(self._guard_verdict(draft, age))
+        except ExceptionGroup as failed:
+            if failed.split(FabulaError)[1] is not None:
+                raise  # a fault of ours
+            _log.warning("review_failed", reason=[type(each).__name__ for each in failed.exceptions])
+            raise ReviewUnavailable("The review could not be done, so nothing was approved. Ask again.") from failed
+        return judged.result(), guarded.result()
+
+    async def _judge(self, draft: Draft, prompts: Prompts) -> Review:
+        if self._model is None:
+            return Review(approved=True, score=1.0)
+        prompt = prompts.review(draft.model_dump(exclude={"bible"}))
+        parts: list[str] = []
+        async with aclosing(self._model.stream(prompt, self._schema)) as chunks:
+            async for chunk in chunks:
+                parts.append(chunk.text)
+                if len(parts) > _MAX_CHUNKS:
+                    break
+        try:
+            judgement = Judgement.model_validate_json("".join(parts))
+        except ValidationError:
+            # From None: its text may quote the story.
+            raise ModelOutputInvalid("The reviewing model's answer is no judgement.") from None
+        return self._reading(judgement, draft)
+
+    def _reading(self, judgement: Judgement, draft: Draft) -> Review:
+        issues = tuple(
+            Issue(each.category if each.category in self._categories else OTHER, locate(draft, each.quote), each.quote)
+            for each in judgement.issues
+        )
+        # A judgement that contradicts itself approves nothing.
+        approved = judgement.approved and not issues and judgement.score >= LEAST_SCORE
+        return Review(approved, judgement.score, issues if issues or approved else (Issue(OTHER, 0, ""),))
+
+    async def _guard_verdict(self, draft: Draft, age: int) -> Review:
+        if self._guard is None:
+            return Review(approved=True, score=1.0)
+        text = "\n\n".join([draft.title, draft.story_content, draft.choice_question, *draft.choices]).strip()
+        verdict = await self._guard.judge(_GUARD_ASKS.format(age=age), text)
+        if verdict.safe:
+            return Review(approved=True, score=1.0)
+        return Review(False, 0.0, tuple(Issue(category, 0, "") for category in verdict.categories or (OTHER,)))

@@ -5,18 +5,18 @@ be completed by what follows. Once the screen finds something, nothing from ther
 """
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fabula.run.v1 import run_pb2
+from service.safety.normal import visible
 from service.safety.screen import Screen
 from service.safety.sentences import ParagraphSplitter, SentenceSplitter, Splitter
 
-_CONTEXT = 16
-"""Characters of what left that the screen still sees."""
+_CONTEXT = 64
+"""Characters of what left that the screen still sees: the longest phrase that is allowed, the name of a street."""
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
+class Released(NamedTuple):
     """Text that may leave, and the segment that it belongs to, from 1."""
 
     text: str
@@ -33,7 +33,9 @@ class ReleaseGate:
         self._screen = screen
         self._splitter = splitter
         self._held = ""
-        self._last = ""  # the end of what left
+        self._last = ""  # the end of what left, without what nobody sees
+        self._begun = ""  # what left of a unit that is not whole
+        self._reopened = 0  # characters at the end of what left in which a finding may begin after all
         self._offset = 0  # of the held text, in the whole one; `_cut` and `_ends` count from there, too
         self._cut = 0
         self._ends: deque[int] = deque()
@@ -52,6 +54,20 @@ class ReleaseGate:
         """The whole text passed its review; returns what waited for that."""
         return []
 
+    def abandon(self) -> str:
+        """The model cut its text short: forgets what has not been let go, and returns it.
+
+        What is fed from then on directly continues what was let go or, once whole, waits for the approval.
+        """
+        dropped, self._held = self._held, ""
+        # What was dropped may have been what no phrase goes on with.
+        self._reopened = len(self._last) - self._screen.settled(self._last)
+        self._splitter.finish()
+        self._splitter.feed(self._begun)
+        self._cut = self._offset - len(self._begun)
+        self._ends.clear()
+        return dropped
+
     def _release(self, text: str, *, ended: bool) -> list[Released]:
         self._take(text, ended=ended)
         return self._let_go(self._whole(self._clean(ended=ended))) if self._ends else []
@@ -67,18 +83,11 @@ class ReleaseGate:
 
     def _clean(self, *, ended: bool) -> int:
         """How much of the held text is settled, and clean."""
-        settled = len(self._held) if ended else self._settled()
-        if settled == 0:
-            return 0
-        # With what stands before it: where a word was cut for its length, no new word begins.
+        # With what stands before it: no word begins within one that was cut, and what is allowed may have begun there.
         context = len(self._last)
-        found = self._screen.find(self._last + self._held, ended=ended)
-        starts = [finding.start - context for finding in found if finding.start >= context]
-        self.blocked = bool(starts)
-        return min(settled, *starts) if starts else settled
-
-    def _settled(self) -> int:
-        return self._screen.settled(self._held)
+        findings, settled = self._screen.sift(self._last + self._held, context - self._reopened, ended=ended)
+        self.blocked = bool(findings)
+        return max((findings[0].start if findings else settled) - context, 0)
 
     def _whole(self, clean: int) -> int:
         """How much of the clean text is whole units."""
@@ -91,13 +100,17 @@ class ReleaseGate:
             # A sentence that was cut for its length may have been cut where text has left before.
             if end > position:
                 released.append(Released(self._held[position:end], self._segment))
+                self._begun += self._held[position:end]
                 position = end
             if self._ends and self._ends[0] - self._offset <= position:
                 self._ends.popleft()
                 self._segment += 1
-        self._last = (self._last + self._held[:size])[-_CONTEXT:]
-        self._held = self._held[size:]
-        self._offset += size
+                self._begun = ""
+        if size:
+            self._last = (self._last + visible(self._held[:size])[0])[-_CONTEXT:]
+            self._held = self._held[size:]
+            self._offset += size
+            self._reopened = 0
         return released
 
 
@@ -132,15 +145,21 @@ class ChapterGate(SentenceGate):
 
 
 class TokenGate(SentenceGate):
-    """At once, but for the last words, which could still become a blocked phrase; no piece is of two sentences."""
+    """At once, but for what could still become a blocked phrase; no piece is of two sentences.
+
+    The last character always waits, so that there is one to say that the text has ended; so does white space: it leads
+    what follows, of which it is not yet known whether it is a new sentence.
+    """
 
     def _release(self, text: str, *, ended: bool) -> list[Released]:
         self._take(text, ended=ended)
         return self._let_go(self._clean(ended=ended))
 
-    def _settled(self) -> int:
-        # White space leads what follows, of which it is not yet known whether it is a new sentence.
-        return len(self._held[: super()._settled()].rstrip())
+    def _clean(self, *, ended: bool) -> int:
+        clean = super()._clean(ended=ended)
+        if ended or self.blocked:
+            return clean
+        return len(self._held[: min(clean, len(self._held) - 1)].rstrip()) if self._held else 0
 
 
 _GATES: dict[int, type[SentenceGate] | type[ParagraphGate]] = {

@@ -1,32 +1,34 @@
-"""The word screen: finds blocked phrases in text, as policy/blocked.yaml lists them."""
+"""The screen of one reader: finds what must not reach them in a text that may still grow."""
 
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
+from enum import StrEnum
 
-import yaml
+from service.safety.normal import folded, has_latin, visible
+from service.safety.patterns import Pattern, may_match, scan_patterns
+from service.safety.trie import Match, Phrase, Trie
 
-from service.errors import ConfigError
+_NEAR = 4
+"""Characters of the context that say whether a word begins; what is allowed may need all of it."""
 
-# Within a phrase, white space of any kind and at most one line break: a new paragraph is never within a phrase.
-_SPACE = r"(?:[^\S\n]+|[^\S\n]*\n[^\S\n]*)"
-_PARAGRAPH_BREAK = r"\n(?=[^\S\n]*+\n)\s*"
-_WORD = re.compile(r"\S+")
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
+_LETTER = re.compile(r"[^\W\d_]")
 
-# Beside control and format characters: joiners, fillers and variation selectors, which nobody sees either.
-_UNSEEN = frozenset(
-    map(chr, [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x3164, *range(0xFE00, 0xFE10), 0xFFA0])
-) | frozenset(map(chr, range(0xE0100, 0xE01F0)))
-_ALIKE = str.maketrans({"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2019": "'"})
+
+class Severity(StrEnum):
+    """What a finding leads to."""
+
+    BLOCK = "block"
+    """The gate holds it, and the review disapproves."""
+
+    CAUTION = "caution"
+    """The review alone is told; it disapproves when several add up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A blocked phrase: its category, and where it stands in the text, [start, end) in characters."""
+    """A phrase or pattern: its category, and where it stands in the text as written, [start, end) in characters."""
 
     category: str
     start: int
@@ -34,81 +36,135 @@ class Finding:
 
 
 class Screen:
-    """Finds the phrases of a policy. Stateless; one serves every run."""
+    """Finds the phrases and patterns of a policy. Stateless; one serves every run of readers of one age and language.
 
-    def __init__(self, phrases: Mapping[str, Sequence[str]]) -> None:
-        self._categories = {_plain(phrase): category for category, each in phrases.items() for phrase in each}
-        self._longest_words = max(len(phrase.split()) for phrase in self._categories)
-        # Longest first: of two phrases that begin alike the longer one is the finding.
-        ordered = sorted(self._categories, key=len, reverse=True)
-        pattern = "|".join(_SPACE.join(map(re.escape, phrase.split())) for phrase in ordered)
-        self._pattern = re.compile(rf"(?<!\w)(?:{pattern})(?!\w)")
-        # What is in no phrase parts phrases, as the full stop in "to bed. Death".
-        within = "".join(map(re.escape, sorted(set("".join(self._categories)))))
-        self._break = re.compile(rf"(?:[^\w\s{within}]|{_PARAGRAPH_BREAK})(?!\Z)")
+    `latin` is whether the reader's language is written in Latin script: where it is not, a word without a single
+    Latin letter is a word of that language, whatever its letters look like.
+    """
+
+    def __init__(
+        self,
+        phrases: Mapping[str, Iterable[str]],
+        *,
+        patterns: Sequence[Pattern] = (),
+        cautions: Mapping[str, Iterable[str]] | None = None,
+        allowed: Iterable[str] = (),
+        latin: bool = True,
+    ) -> None:
+        allow = [phrase_of(each, "", allowed=True) for each in allowed]
+        self._tries: tuple[Trie, ...] = (Trie([*_phrases(phrases), *allow]),)
+        self._cautions = Trie([*_phrases(cautions or {}), *allow])
+        self._patterns = tuple(patterns)
+        self._latin = latin
 
     def find(self, text: str, *, ended: bool = True) -> list[Finding]:
-        """Every blocked phrase in the text, in order.
+        """What must not reach the reader, in order; of two that overlap, the first.
 
-        Unless the text has ended, its last word may still grow: a phrase that reaches the end is no finding yet.
+        Unless the text has ended, its last word may still grow: what could become another finding is none yet.
         """
-        plain, origin = _normalise(text)
-        return [
-            Finding(self._categories[_spaced(match[0])], origin[match.start()], origin[match.end() - 1] + 1)
-            for match in self._pattern.finditer(plain)
-            if ended or match.end() < len(plain)
-        ]
+        return _apart(self.sift(text, ended=ended)[0])
+
+    def cautions(self, text: str) -> list[Finding]:
+        """What is told to the review alone, in order."""
+        plain, origin = folded(text)
+        matches, _ = self._cautions.scan(plain, 0, ended=True)
+        return _apart(self._findings(matches, text, origin, []))
 
     def settled(self, text: str) -> int:
-        """How many characters of a growing text are settled: no phrase begins in them that what follows could complete.
+        """How many characters of a growing text are settled: what follows completes nothing that begins in them."""
+        return self.sift(text, ended=False)[1]
 
-        The rest has at most as many words as the longest phrase; it is never empty, unless the text is.
+    def sift(self, text: str, begin: int = 0, *, ended: bool) -> tuple[list[Finding], int]:
+        """The findings from `begin` on, one at each place at most, and how many characters of the text are settled.
+
+        What stands before `begin` is context. Unless the text has ended, findings beyond what is settled aren't told.
         """
-        plain, origin = _normalise(text)
-        end = max((match.end() for match in self._break.finditer(plain)), default=0)
-        words = [match.start() for match in _WORD.finditer(plain, end)]
-        if len(words) >= self._longest_words:
-            end = words[-self._longest_words]
-        return min(origin[end - 1] + 1, origin[end]) if end else 0
+        if begin > _NEAR and (settled := self._sift_nearby(text, begin, ended=ended)) is not None:
+            return [], settled
+        plain, origin = folded(text)
+        matches, live = self._scan(plain, bisect_left(origin, begin), ended=ended)
+        settled = origin[live] if live < len(plain) else len(text)
+        findings: list[Finding] = []
+        if self._patterns and may_match(text):
+            findings, open_from = self._sift_patterns(text, begin, ended=ended)
+            settled = min(settled, open_from)
+        findings = self._findings(matches, text, origin, findings) if matches or findings else []
+        return [each for each in findings if ended or each.start < settled], settled
+
+    def _sift_nearby(self, text: str, begin: int, *, ended: bool) -> int | None:
+        """How much is settled, when nothing is found even without most of the context: nearly always."""
+        near = begin - _NEAR
+        nearby = text[near:]
+        if self._patterns and may_match(nearby):
+            return None
+        plain, origin = folded(nearby)
+        matches, live = self._scan(plain, bisect_left(origin, _NEAR), ended=ended)
+        if matches:
+            return None
+        return near + origin[live] if live < len(plain) else len(text)
+
+    def _scan(self, plain: str, begin: int, *, ended: bool) -> tuple[list[Match], int]:
+        if len(self._tries) == 1:
+            return self._tries[0].scan(plain, begin, ended=ended)
+        scans = [trie.scan(plain, begin, ended=ended) for trie in self._tries]
+        return [match for matches, _ in scans for match in matches], min(live for _, live in scans)
+
+    def and_phrases(self, category: str, phrases: Iterable[str]) -> "Screen":
+        """A screen that blocks these as well."""
+        wider = Screen.__new__(Screen)
+        wider._tries = (*self._tries, Trie(_phrases({category: phrases})))
+        wider._cautions, wider._patterns, wider._latin = self._cautions, self._patterns, self._latin
+        return wider
+
+    def _sift_patterns(self, text: str, begin: int, *, ended: bool) -> tuple[list[Finding], int]:
+        shown, origin = visible(text)
+        spans, live = scan_patterns(self._patterns, shown, bisect_left(origin, begin), ended=ended)
+        findings = [Finding(category, origin[start], origin[end - 1] + 1) for category, start, end in spans]
+        return findings, origin[live] if live < len(shown) else len(text)
+
+    def _findings(
+        self, matches: Sequence[Match], text: str, origin: Sequence[int], findings: Sequence[Finding]
+    ) -> list[Finding]:
+        every, _ = self._tries[0].scan(folded(text)[0], 0, ended=True)
+        allowed = [_span(match, origin) for match in every if match.phrase.allowed]
+        told = [
+            Finding(match.phrase.category, *_span(match, origin))
+            for match in matches
+            if not match.phrase.allowed and self._is_meant(match, text, origin)
+        ]
+        return sorted(
+            (
+                each
+                for each in [*findings, *told]
+                if not any(start <= each.start and each.end <= end for start, end in allowed)
+            ),
+            key=lambda each: (each.start, -each.end),
+        )
+
+    def _is_meant(self, match: Match, text: str, origin: Sequence[int]) -> bool:
+        if self._latin or not match.phrase.latin:
+            return True
+        start, end = _span(match, origin)
+        return has_latin(text[start:end])
 
 
-def load_screen() -> Screen:
-    """The screen of the packaged policy. Raises ConfigError when the file is not categories of phrases."""
-    source = resources.files("service.safety") / "policy" / "blocked.yaml"
-    policy = yaml.safe_load(source.read_text(encoding="utf-8"))
-    if not isinstance(policy, dict) or not policy or not all(_is_phrases(each) for each in policy.values()):
-        raise ConfigError(["service/safety/policy/blocked.yaml: expected categories, each with a list of phrases"])
-    return Screen(policy)
+def phrase_of(written: str, category: str, *, allowed: bool = False) -> Phrase:
+    """A phrase as the automaton takes it."""
+    latin = all(has_latin(letter) for letter in _LETTER.findall(written))
+    return Phrase(folded(written)[0], category, allowed, latin)
 
 
-def _is_phrases(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(each, str) and each.strip() for each in value)
+def _phrases(by_category: Mapping[str, Iterable[str]]) -> list[Phrase]:
+    return [phrase_of(each, category) for category, phrases in by_category.items() for each in phrases]
 
 
-def _plain(phrase: str) -> str:
-    return _spaced(_normalise(phrase)[0])
+def _span(match: Match, origin: Sequence[int]) -> tuple[int, int]:
+    return origin[match.start], origin[match.end - 1] + 1
 
 
-def _spaced(plain: str) -> str:
-    return " ".join(plain.split())
-
-
-def _normalise(text: str) -> tuple[str, Sequence[int]]:
-    """The text in one form (NFKC, case folded, no invisible characters), and for each character where it came from."""
-    if text.isascii() and not _CONTROL.search(text):
-        return text.lower(), range(len(text))
-    characters: list[str] = []
-    origin: list[int] = []
-    for index, character in enumerate(text):
-        folded = _fold(character)
-        characters.append(folded)
-        origin.extend([index] * len(folded))
-    return "".join(characters), origin
-
-
-@lru_cache(maxsize=4096)
-def _fold(character: str) -> str:
-    unseen = unicodedata.category(character) in {"Cf", "Cc"} and not character.isspace()
-    if unseen or character in _UNSEEN:
-        return ""
-    return unicodedata.normalize("NFKC", character).translate(_ALIKE).casefold()
+def _apart(findings: Iterable[Finding]) -> list[Finding]:
+    apart: list[Finding] = []
+    for each in findings:
+        if not apart or each.start >= apart[-1].end:
+            apart.append(each)
+    return apart

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from fabula.run.v1 import run_pb2
 from service.safety.gate import Released, ReleaseGate, open_gate
-from service.safety.screen import Screen, load_screen
+from service.safety.policy import load_policy
+from service.safety.screen import Screen
 from service.safety.sentences import MAX_CHARACTERS, ParagraphSplitter, SentenceSplitter, Splitter
 from tests.service.safety.chunks import cuttings, pieces
 
@@ -17,7 +18,7 @@ SENTENCE, PARAGRAPH = run_pb2.RELEASE_SENTENCE, run_pb2.RELEASE_PARAGRAPH
 CHAPTER, TOKEN = run_pb2.RELEASE_CHAPTER, run_pb2.RELEASE_TOKEN
 MODES = [run_pb2.RELEASE_UNSPECIFIED, SENTENCE, PARAGRAPH, CHAPTER, TOKEN]
 
-SCREEN = load_screen()
+SCREEN = load_policy().screen(7, "en")
 # Phrases of one to four words, one with a hyphen, one with what looks like a sentence's end within it.
 HARD = Screen({"hard": ["gore", "to death", "self-harm", "you are worthless", "by st. death street", "oh! no"]})
 

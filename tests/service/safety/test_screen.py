@@ -1,112 +1,19 @@
 """What the word screen finds, and what it lets pass."""
 
-from importlib import resources
-
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.safety.screen import Finding, Screen, load_screen
+from service.safety.policy import load_policy
+from service.safety.screen import Finding, Screen
 
-SCREEN = load_screen()
-_PACKAGED = resources.files("service.safety") / "policy" / "blocked.yaml"
-POLICY: dict[str, list[str]] = yaml.safe_load(_PACKAGED.read_text(encoding="utf-8"))
-PHRASES = [(category, phrase) for category, phrases in POLICY.items() for phrase in phrases]
+POLICY = load_policy()
+SCREEN = POLICY.screen(7, "en")
 ZERO_WIDTH = ["\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u034f", "\ufe0f", "\u0000", "\u3164"]
-
-INNOCENT = """
-The lion was assisting the tired mouse.
-Grandfather read Moby Dick to the twins.
-They took the train to Essex and on to Scunthorpe.
-It was a classic tale of a grape and a raisin.
-A skilled baker kneaded the dough.
-The analysis of the assassin bug took Ada all day.
-Bob the raccoon shot up the tree to see the stars.
-The killer whale sang a low song to her calf.
-The method worked: something grew in the pot.
-Our heroine put on her red boots.
-The rapeseed field shone like gold.
-They used a sextant to find the island.
-Sussex and Middlesex are full of hedgehogs.
-The denuded tree had lost its last leaf.
-The butterfly skirted the shitake... no, the shiitake mushrooms.
-The pistil of the flower was yellow as butter.
-Gregory the gorilla gorged on bananas.
-The gorge was deep, and the echo was friendly.
-The child dug a den in the snow.
-A bee stung the cake, not the cook.
-The robin pecked at the crumbs.
-He was dead tired and fell asleep at once.
-The battery was dead, so the robot took a nap.
-The knight laid down the wooden sword.
-Kit shot the ball into the basket.
-"Don't be scared," whispered the owl.
-The dragon had a cold and sneezed confetti.
-Mother cut the apple into eight pieces.
-She cut the ribbon, and everyone cheered.
-He cut a star out of gold paper.
-The cat killed time by counting clouds.
-The wolf was hungry, but he only wanted soup.
-Matches and candles are for grown-ups.
-They played a match of football after school.
-The bag went over her shoulder.
-Put your hat over your ears, it is cold.
-The fork and the spoon danced on the table.
-She drank her milk to the last drop.
-Grandmother takes her pills with tea.
-The weed in the garden had a pretty flower.
-Smoke rose from the chimney of the little house.
-The nobles loved the parade.
-Nobody knew where the key was. Everyone loves you, said the bear.
-Your drawing is worth more than gold.
-You are wonderful, said the moon.
-The retarding wind slowed the kite.
-The penguin slid on its belly.
-The peninsula lies in the warm sea.
-The vagabond dog found a home.
-An orange organ played by the sea.
-The hoarse horse asked for honey.
-Wholesome food makes a strong badger.
-The slate roof glittered in the rain.
-The bath was full of bubbles.
-The twins spread a blanket on the grass.
-Luca stabled the pony for the night.
-The strange lad waved from the boat.
-The mast was tall, and the sail was blue.
-The tortoise won the race again.
-A tortilla is round and warm.
-A whisk, some eggs, and the pancakes were done.
-The drunk-looking bumblebee was only dizzy from dancing.
-The hangar was full of tiny aeroplanes.
-The mermaid shared her pearls with the crab.
-Rifling is what Pip called leafing through books quickly.
-The terrier barked at the thunder.
-Fear not, said the tree, the storm will pass.
-The last page of the book was missing.
-Mia was sad, and that was all right.
-He counted: one, two, three, and jumped into the lake.
-""".strip().splitlines()
 
 
 def _found(text: str) -> list[str]:
     return [text[each.start : each.end] for each in SCREEN.find(text)]
-
-
-@pytest.mark.parametrize("sentence", INNOCENT)
-def test_an_innocent_sentence_passes(sentence: str) -> None:
-    assert SCREEN.find(sentence) == []
-
-
-def test_there_are_innocent_sentences_enough() -> None:
-    assert len(set(INNOCENT)) >= 60
-
-
-@pytest.mark.parametrize(("category", "phrase"), PHRASES)
-def test_every_phrase_of_the_policy_is_found_in_a_sentence(category: str, phrase: str) -> None:
-    for text in (f"Then {phrase} came.", f"“{phrase.upper()}!”", phrase, f"…{phrase.title()}…"):
-        start = text.lower().index(phrase)
-        assert SCREEN.find(text) == [Finding(category, start, start + len(phrase))]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +53,7 @@ def test_other_forms_of_the_letters_do_not_hide_a_phrase(written: str) -> None:
     assert len(_found(f"It was {written}.")) == 1
 
 
-@pytest.mark.parametrize("text", ["xmurder", "murderx", "murder2", "_murder", "Émurder", "murderß", "sexy1"])
+@pytest.mark.parametrize("text", ["xmurder", "murderx", "murder2", "2murder", "Émurder", "murderß", "sexy1", "яmurder"])
 def test_a_phrase_is_found_as_whole_words_only(text: str) -> None:
     assert SCREEN.find(text) == []
 
@@ -178,7 +85,7 @@ def test_a_character_that_stands_for_several_is_found_whole() -> None:
 def test_a_phrase_at_the_end_is_no_finding_while_its_last_word_may_grow(text: str) -> None:
     assert SCREEN.find(text, ended=False) == []
     assert len(SCREEN.find(text)) == 1
-    assert len(SCREEN.find(text + "!", ended=False)) == 1
+    assert len(SCREEN.find(text + ",", ended=False)) == 1
 
 
 @settings(deadline=None, max_examples=400)
@@ -190,7 +97,105 @@ def test_a_phrase_at_the_end_is_no_finding_while_its_last_word_may_grow(text: st
 )
 def test_what_follows_completes_no_phrase_that_begins_in_settled_text(text: str, more: str) -> None:
     settled = SCREEN.settled(text)
-    assert settled < len(text) or text == ""
     known = {(each.start, each.end) for each in SCREEN.find(text, ended=False)}
     late = {(each.start, each.end) for each in SCREEN.find(text + more)} - known
     assert all(start >= settled for start, _ in late)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "mürder",
+        "mu\u0301rder",
+        "\U0001f15c\U0001f164\U0001f161\U0001f153\U0001f154\U0001f161",
+        "ᴍᴜʀᴅᴇʀ",
+        "murd\u0435r",
+        "mυrder",
+        "søx sex",
+    ],
+)
+def test_marks_and_letters_that_look_alike_do_not_hide_a_phrase(written: str) -> None:
+    assert len(_found(f"It was {written}.")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("sh1t", ["sh1t"]),
+        ("5h1t and $h!t", ["5h1t", "$h!t"]),
+        ("a$$hole!!!", ["a$$hole"]),
+        ("Stop!Murder!", ["Murder"]),
+        ("mu|2der", []),
+        ("str4ng1ed", ["str4ng1ed"]),
+        ("1 and 5 and 455 and 53 x", []),
+        ("m u r d e r", ["m u r d e r"]),
+        ("m-u-r-d-e-r-s!", ["m-u-r-d-e-r-s"]),
+        ("a m.u.r.d.e.r.", ["m.u.r.d.e.r"]),
+        ("m_u_r_d_e_r", ["m_u_r_d_e_r"]),
+        ("m*u-r*d-e*r", ["m*u-r*d-e*r"]),
+        ("y-o-u a-r-e w-o-r-t-h-l-e-s-s", ["y-o-u a-r-e w-o-r-t-h-l-e-s-s"]),
+        ("g o r e d, g r a p e, s-e-x-t-a-n-t", []),
+        ("self harm, self-harm, self_harm", ["self harm", "self-harm", "self_harm"]),
+        ("self--harm, self - harm, self, harm", []),
+        ("the murderer's and murder's", ["murderer", "murder"]),
+        ("_murder_ and *murder*", ["murder", "murder"]),
+    ],
+)
+def test_what_a_disguise_stands_for_is_found(text: str, found: list[str]) -> None:
+    assert _found(text) == found
+
+
+def test_what_lies_within_an_allowed_phrase_is_no_finding() -> None:
+    screen = Screen({"c": ["dick", "to death", "death valley"]}, allowed=["moby dick", "bored to death"])
+    assert screen.find("Moby\nDick was bored-to death.") == []
+    assert [each.start for each in screen.find("Moby Dick Dick")] == [10]
+    assert [each.start for each in screen.find("bored to death valley")] == [9]
+
+
+def test_nothing_is_told_while_an_allowed_phrase_may_yet_hold_it() -> None:
+    screen = Screen({"c": ["hell"]}, allowed=["hell for leather"])
+    assert (screen.find("hell for ", ended=False), screen.settled("hell for ")) == ([], 0)
+    assert len(screen.find("hell for you", ended=False)) == 1
+    assert screen.find("hell for leather", ended=False) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Call 555-1234 today.",
+        "Her number is +44 20 7946 0958.",
+        "Ring (020) 7946 0958!",
+        "1-800-555-0199",
+        "06 12 34 56 78",
+        "+49 (0)30 1234567",
+        "５５５-１２３４ or so",
+        "Mail bob@example.com now",
+        "See https://example.org/x",
+        "go to www.kids.example",
+        "visit kidstories.com today",
+        "42 Wallaby Way, Sydney",
+        "7 Old Mill Road",
+        "12 rue de la Paix",
+        "Gartenstraße 5 ist es",
+        "Calle Mayor 5",
+        "ul. Długa 7",
+    ],
+)
+@pytest.mark.parametrize(("age", "language"), [(4, "en"), (10, "de"), (7, "ja")])
+def test_personal_data_is_found_by_its_shape(text: str, age: int, language: str) -> None:
+    found = POLICY.screen(age, language).find(text)
+    assert {each.category for each in found} == {"personal_data"}
+
+
+@pytest.mark.parametrize("text", ["My", "The fox ran over the hill", "Once upon a time, tomorrow "])
+def test_nothing_is_held_of_words_that_begin_no_phrase(text: str) -> None:
+    assert Screen({"c": ["gore", "ufo"]}).settled(text) == len(text)
+
+
+@pytest.mark.parametrize(
+    "loop", ["a ", "1 ", "11 ", "!", "$", "a!", "1", ".", "a.", "@", "k i ", "é", "\u0301", "(", "to "]
+)
+def test_a_long_text_of_anything_is_screened_in_no_time(loop: str) -> None:
+    text = loop * (20_000 // len(loop))
+    assert SCREEN.find(text) == []
+    assert SCREEN.settled(text) <= len(text)

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import grpc.aio
 
@@ -23,12 +24,13 @@ from service.runtime.run import timestamp
 from service.runtime.runner import Runner
 from service.runtime.spec import LOCAL_PRINCIPAL, Limits
 from service.runtime.stores import ChildRecord
-from service.safety.policy import load_policy
+from service.safety.policy import Policy, load_policy
 from service.workflows.story.desk import Desk
 from service.workflows.story.events import StoryCodec
 from service.workflows.story.graph import Budget, StoryWorkflow
 from service.workflows.story.inputs import ProfileCheck
 from service.workflows.story.library import Library
+from service.workflows.story.prompts.secrets import CATEGORY, secrets
 from service.workflows.story.reviewer import Reviewer
 from service.workflows.story.servicer import StoryServicer
 
@@ -37,6 +39,9 @@ CODECS = {codec.workflow: codec for codec in (StoryCodec(),)}
 
 LAST_WORDS_SECONDS = 5.0
 """How long watchers may take to read the last events of their runs when the service stops."""
+
+AGES = range(3, 13)
+"""Of readers, in years."""
 
 _DAY_SECONDS = 86_400.0
 
@@ -86,7 +91,7 @@ async def open_app(config: Config) -> AsyncIterator[App]:
         model = await stack.enter_async_context(open_model(config))
         reviewer = await stack.enter_async_context(open_reviewer(config))
         guard = await stack.enter_async_context(open_guard(config))
-        policy = load_policy()
+        policy = _policy()
         runner = await stack.enter_async_context(Runner(backends.log, backends.store, CODECS, _limits(config)))
         eraser = Eraser(backends.log, backends.store, runner, config.retention_days * _DAY_SECONDS)
         await stack.enter_async_context(eraser)
@@ -99,6 +104,15 @@ async def open_app(config: Config) -> AsyncIterator[App]:
         server = RpcServer(config.grpc_address, services, config.keepalive_seconds, config.keepalive_timeout_seconds)
         await stack.enter_async_context(server)
         yield App(server, runner, model)
+
+
+@cache
+def _policy() -> Policy:
+    """Read once a process, for it comes with the code; the screens of English are made now, so that no story waits."""
+    policy = load_policy({CATEGORY: secrets()})
+    for age in AGES:
+        policy.screen(age, "en")
+    return policy
 
 
 def _demo_record() -> ChildRecord:

@@ -1,13 +1,15 @@
 """Fixtures of every test: the Ollama server, and the service over it."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import pytest
 
 from tests.harness import Served, serving
+from tests.journal import begin_journal, take_journal
+from tests.leaks import find_leak
 from tests.ollama_server import OllamaServer
 from tests.stories import approve, is_review
 
@@ -18,7 +20,17 @@ for _name in list(os.environ):
     if _name.upper() in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         del os.environ[_name]
 
+begin_journal()
+
 Serve = Callable[..., AbstractAsyncContextManager[Served]]
+
+
+@pytest.fixture(autouse=True)
+def nothing_told_is_logged() -> Iterator[None]:
+    """Whatever a test does, no word of a story, a prompt or a child's name gets into a log."""
+    take_journal()
+    yield
+    assert (leak := find_leak(take_journal())) is None, f"logged: {leak}"
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from fabula import FabulaClient, FabulaError, RetryPolicy, StandingText
 from fabula.story.v1 import story_pb2, story_service_pb2_grpc
 from service.bootstrap import App, open_app
 from service.config import Config
+from tests.journal import write_journal
 
 QUICK = RetryPolicy(initial_delay=0.01, max_delay=0.1, attempts=100)
 """A client that does not give up within a test, and does not make it wait."""
@@ -164,6 +165,7 @@ class ServerProcess:
         async for raw in process.stderr:
             line = raw.decode()
             self.lines.append(line)
+            write_journal(line)
             if '"serving"' in line:
                 self.port = json.loads(line)["port"]
                 serving.set()

@@ -34,7 +34,6 @@ class ReleaseGate:
         self._splitter = splitter
         self._held = ""
         self._last = ""  # the end of what left, without what nobody sees
-        self._begun = ""  # what left of a unit that is not whole
         self._reopened = 0  # characters at the end of what left in which a finding may begin after all
         self._offset = 0  # of the held text, in the whole one; `_cut` and `_ends` count from there, too
         self._cut = 0
@@ -63,8 +62,7 @@ class ReleaseGate:
         # What was dropped may have been what no phrase goes on with.
         self._reopened = len(self._last) - self._screen.settled(self._last)
         self._splitter.finish()
-        self._splitter.feed(self._begun)
-        self._cut = self._offset - len(self._begun)
+        self._cut = self._offset
         self._ends.clear()
         return dropped
 
@@ -100,12 +98,10 @@ class ReleaseGate:
             # A sentence that was cut for its length may have been cut where text has left before.
             if end > position:
                 released.append(Released(self._held[position:end], self._segment))
-                self._begun += self._held[position:end]
                 position = end
             if self._ends and self._ends[0] - self._offset <= position:
                 self._ends.popleft()
                 self._segment += 1
-                self._begun = ""
         if size:
             self._last = (self._last + visible(self._held[:size])[0])[-_CONTEXT:]
             self._held = self._held[size:]
@@ -150,6 +146,10 @@ class TokenGate(SentenceGate):
     The last character always waits, so that there is one to say that the text has ended; so does white space: it leads
     what follows, of which it is not yet known whether it is a new sentence.
     """
+
+    def abandon(self) -> str:
+        """Forgets nothing: a part of a word may have left, and what goes on may make another word of it."""
+        return ""
 
     def _release(self, text: str, *, ended: bool) -> list[Released]:
         self._take(text, ended=ended)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.bench import cost, crash, frozen, many, stops
+from tests.bench import cost, crash, frozen, gate, many, stops
 from tests.bench.report import Report, print_report, say, write_report
 
 PART_SECONDS = 300.0
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[], Awaitable[Report]]] = {
     "crash": crash.measure,
     "frozen": frozen.measure,
     "many": many.measure,
+    "gate": gate.measure,
 }
 
 

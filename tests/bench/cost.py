@@ -15,6 +15,7 @@ from tests.bench.processes import Child, cpu_seconds, rss_mib
 from tests.bench.relay_server import METHOD, SERVICE
 from tests.bench.report import Column, Report, Table, say
 from tests.bench.service import serving
+from tests.stories import APPROVAL
 
 CASES: Sequence[tuple[int, float | None]] = ((10, PACE), (50, PACE), (50, None))
 """Streams at once, and the tokens a second of each; None is as fast as the model server can."""
@@ -130,6 +131,8 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
     notes = (
         f"CPU is the server process's own, user and system, all threads (/proc/<pid>/stat), over {token_count()} model "
         "tokens a stream; model server and load generator are other processes.",
+        f"The service's figures include the review of each story: one more call of the model, whose answer of "
+        f"{token_count(APPROVAL)} tokens is not among those counted. The relay asks for none.",
         "relay: ollama.AsyncClient without a connection limit, one grpc.aio message a chunk, no workflow, no log.",
         "fabula: defaults, SQLite; first content of SENTENCE is a whole, screened sentence, of TOKEN what can't become "
         "a blocked phrase any more; the relay's is the model's first token, unscreened.",

@@ -19,13 +19,13 @@ from tests.bench.report import Column, Report, Table, say
 from tests.bench.service import Service, serving
 from tests.bench.wire import Heard, generate, watch
 from tests.ollama_server import ChatRequest, OllamaServer, Reply
-from tests.stories import UNFIT, chapter
+from tests.stories import UNFIT, approve, chapter, is_review
 
 KILLS = 50
 SEED = 20_261_107
 
-STREAM_SECONDS = 1.6
-"""Somewhere in so long after the calls the kill comes. A stream takes about 1.4 s, so that some have just ended."""
+STREAM_SECONDS = 2.0
+"""Somewhere in so long after the calls the kill comes. A stream takes some 1.5 s, so that some have just ended."""
 
 TOKENS_PER_SECOND = 300.0
 
@@ -69,6 +69,7 @@ async def measure() -> Report:
     rng, tally = random.Random(SEED), Tally()
     async with OllamaServer() as model:
         model.respond(_reply)
+        model.answer(is_review, approve)
         async with serving(model.base_url) as service:
             for number in range(KILLS):
                 await _crash(service, rng.uniform(0, STREAM_SECONDS), tally)

@@ -1,11 +1,12 @@
-"""The model server in a process of its own: TELLING for every chat, at one pace."""
+"""The model server in a process of its own: TELLING for every chat and an approval for every review, at one pace."""
 
 import argparse
 import asyncio
 import json
 
-from tests.bench.chapters import told
+from tests.bench.chapters import judged, told
 from tests.ollama_server import OllamaServer
+from tests.stories import is_review
 
 
 def main() -> None:
@@ -20,6 +21,7 @@ def main() -> None:
 async def _serve(tokens_per_second: float | None, warm_ups: int) -> None:
     async with OllamaServer(default=told(tokens_per_second)) as server:
         server.reply_with(*[told(None)] * warm_ups)
+        server.answer(is_review, lambda _: judged(tokens_per_second))
         print(json.dumps({"base_url": server.base_url}), flush=True)
         await asyncio.Event().wait()
 

@@ -25,7 +25,9 @@ _OTHER_ALPHABETS = frozenset("ab ba be bg ce cv el kk ky mk mn os ru sr tg tt ty
 class Policy:
     """The rules of every category; makes a screen for a reader."""
 
-    def __init__(self, categories: Iterable[Category]) -> None:
+    def __init__(self, categories: Iterable[Category], always: Mapping[str, Sequence[str]]) -> None:
+        """`always` is blocked for every reader in every language, beside what the rules say."""
+        self._always = always
         self._categories = tuple(sorted(categories, key=lambda each: each.category))
         self._rules = [(each.category, rule) for each in self._categories for rule in each.rules]
         self._languages = {str(language) for _, rule in self._rules for language in rule.phrases} - {EVERY_LANGUAGE}
@@ -54,6 +56,7 @@ class Policy:
 
     def _build(self, band: Band, language: str, latin: bool) -> Screen:
         phrases: dict[Severity, dict[str, list[str]]] = {each: {} for each in Severity}
+        phrases[Severity.BLOCK] |= {category: list(each) for category, each in self._always.items()}
         allowed: list[str] = []
         patterns: list[Pattern] = []
         for category, rule in self._rules:
@@ -70,14 +73,17 @@ class Policy:
         )
 
 
-def load_policy() -> Policy:
-    """The packaged policy. Raises ConfigError with all the faults of its files at once."""
+def load_policy(always: Mapping[str, Sequence[str]] | None = None) -> Policy:
+    """The packaged policy, and what is blocked beside it for everyone, by category.
+
+    Raises ConfigError with all the faults of its files at once.
+    """
     folder = resources.files("service.safety.policy")
     files = {each.name: each.read_text(encoding="utf-8") for each in folder.iterdir() if each.name.endswith(".yaml")}
-    return parse_policy(files)
+    return parse_policy(files, always)
 
 
-def parse_policy(files: Mapping[str, str]) -> Policy:
+def parse_policy(files: Mapping[str, str], always: Mapping[str, Sequence[str]] | None = None) -> Policy:
     """The policy that these files hold, by name. Raises ConfigError with all their faults at once."""
     categories: dict[str, Category] = {}
     faults: list[str] = [] if files else ["service/safety/policy: there is no file"]
@@ -89,7 +95,7 @@ def parse_policy(files: Mapping[str, str]) -> Policy:
     faults += duplicates(categories)
     if faults:
         raise ConfigError(faults)
-    return Policy(categories.values())
+    return Policy(categories.values(), always or {})
 
 
 def _of(by_language: ByLanguage, language: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Has a model write one draft: the text to the narrator as it comes, and what broke off brought to its end."""
 
+import re
 from contextlib import aclosing
 
 from service.errors import ModelOutputInvalid, ModelOutputTruncated
@@ -85,7 +86,8 @@ class _Telling:
         self._expected = expected
         self._parts: list[str] = []
         self._heard = 0
-        self._gap = ""
+        self._broken_off = False
+        self._space = ""
 
     @property
     def text(self) -> str:
@@ -96,9 +98,9 @@ class _Telling:
         """Goes on with the text."""
         if not text:
             return
-        if self._gap:
-            text = text if text[0].isspace() else self._gap + text
-            self._gap = ""
+        if self._broken_off:
+            self._broken_off = False
+            text = self._gap(text) + text
         self._parts.append(text)
         self._heard += len(text)
         share = min(self._heard, self._expected) / self._expected
@@ -109,5 +111,12 @@ class _Telling:
         dropped = self._narrator.abandon()
         text = self.text
         self._parts = [text[: len(text) - len(dropped)]]
-        # What comes next begins a sentence anew, and few models begin with the white space before it.
-        self._gap = dropped[: len(dropped) - len(dropped.lstrip())]
+        self._broken_off = True
+        self._space = dropped[: len(dropped) - len(dropped.lstrip())]
+
+    def _gap(self, text: str) -> str:
+        """What parts a continuation from what stands: few models begin with the white space before a sentence."""
+        if self._space or text[0].isspace():
+            return "" if text[0].isspace() else self._space
+        # Nothing was dropped: either it goes on within a word, or a sentence begins.
+        return " " if text[0].isupper() and re.search(r"[\w.!?…]\Z", self.text) else ""

@@ -4,8 +4,7 @@ A change of any of them is a new VERSION, which every run carries; a test holds 
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -19,24 +18,11 @@ from service.workflows.story.task import StoryTask
 VERSION = "2"
 
 
-def _read(name: str) -> str:
-    return (resources.files(__package__) / f"{name}.md").read_text(encoding="utf-8")
-
-
-_NAMES = ("system", "tell", "rewrite", "simplify", "finish", "open", "closed", "review_system", "review")
-_FILES = {name: _read(name) for name in _NAMES}
-
-_SHINGLE_WORDS = 6
-_BREAK = re.compile(r"[^\w\s'-]+|\n\s*-\s")
-
-
-def shingles() -> Iterator[str]:
-    """Every run of six words that stand together in a prompt: no story holds one by chance, and none may leave."""
-    for text in _FILES.values():
-        for part in _BREAK.split(text):
-            words = part.split()
-            for start in range(len(words) - _SHINGLE_WORDS + 1):
-                yield " ".join(words[start : start + _SHINGLE_WORDS])
+FILES = {
+    file.name.removesuffix(".md"): file.read_text(encoding="utf-8")
+    for file in resources.files(__package__).iterdir()
+    if file.name.endswith(".md")
+}
 
 
 class Prompts:
@@ -71,18 +57,18 @@ class Prompts:
     def review(self, chapter: Mapping[str, Any]) -> Prompt:
         """Asks for a judgement of the chapter."""
         request = {"task": "review", "reader": self._reader(), "chapter": dict(chapter)}
-        system = _FILES["review_system"]
+        system = FILES["review_system"]
         return Prompt(system, _filled("review", request | self._recall(request, system)))
 
     def _prompt(self, name: str, request: Mapping[str, Any]) -> Prompt:
-        system = _FILES["system"]
+        system = FILES["system"]
         facts = dict(request) | self._facts()
-        ending = _FILES["closed" if self._task.is_last else "open"].strip()
+        ending = FILES["closed" if self._task.is_last else "open"].strip()
         return Prompt(
             system,
             _filled(
                 name,
-                facts | self._recall(facts, system + _FILES[name] + ending),
+                facts | self._recall(facts, system + FILES[name] + ending),
                 chapter_number=str(self._task.chapter_number),
                 planned_chapters=str(self._task.planned_chapters),
                 ending=ending,
@@ -121,7 +107,7 @@ class Prompts:
 
 
 def _filled(name: str, request: Mapping[str, Any], **values: str) -> str:
-    text = _FILES[name]
+    text = FILES[name]
     for key, value in values.items():
         text = text.replace(f"{{{key}}}", value)
     # Last, so that nothing within the request is taken for a place to fill.

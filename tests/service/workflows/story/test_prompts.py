@@ -15,13 +15,14 @@ from service.safety.screen import Screen
 from service.workflows.story import answers, prompts
 from service.workflows.story.decoding import Draft
 from service.workflows.story.prompts import Prompts
+from service.workflows.story.prompts.secrets import secrets
 from service.workflows.story.recall import estimate_tokens
 from service.workflows.story.task import Reader, StoryTask, Turn
 from tests.service.workflows.story.samples import CLEAN, make_chapter, make_task
 
 DIGESTS = {
     # Of the files of each version. Whoever changes a prompt gives it a new version, and a new line here.
-    "2": "",
+    "2": "389a9951ef130ed98092c3a896d64d521be90a3a8d90b5daaecae36f3f6d388c",
 }
 
 _TEXT = st.one_of(
@@ -143,7 +144,7 @@ def test_what_is_asked_for_is_what_is_decoded() -> None:
 
 
 def test_every_sentence_of_a_prompt_is_among_the_shingles() -> None:
-    told = Screen({"prompt": list(prompts.shingles())})
+    told = Screen({"prompt": secrets()})
     for file in resources.files(prompts.__package__).iterdir():
         if file.name.endswith(".md"):
             paragraphs = file.read_text(encoding="utf-8").split("\n\n")

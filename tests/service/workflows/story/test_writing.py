@@ -100,6 +100,23 @@ async def test_where_words_have_left_the_chapter_goes_on_behind_the_last_of_them
     assert left.endswith(" lights of heaven.")
 
 
+@pytest.mark.parametrize(
+    ("cut", "rest", "joined"),
+    [
+        ("There hung the st", "ars.", "There hung the stars."),
+        ("There hung the st", "And so.", "There hung the st And so."),
+        ("one and all.", "Then.", "one and all. Then."),
+        ("one and all.", " Then.", "one and all. Then."),
+    ],
+)
+async def test_where_words_have_left_a_continuation_is_parted_from_them_when_it_is_a_sentence(
+    cut: str, rest: str, joined: str
+) -> None:
+    speaker = Speaker(cut_after(cut), ending(rest))
+    _, left = await write(speaker, make_task(release=run_pb2.RELEASE_TOKEN))
+    assert left.endswith(joined)
+
+
 async def test_only_whole_paragraphs_stand_where_paragraphs_leave() -> None:
     speaker = Speaker(cut_after("There hung the st"), ending("And all was well."))
     draft, left = await write(speaker, make_task(release=run_pb2.RELEASE_PARAGRAPH))

@@ -31,6 +31,7 @@ from service.workflows.story.graph import Budget, StoryWorkflow
 from service.workflows.story.inputs import ProfileCheck
 from service.workflows.story.library import Library
 from service.workflows.story.prompts.secrets import CATEGORY, secrets
+from service.workflows.story.readability import grade
 from service.workflows.story.reviewer import Reviewer
 from service.workflows.story.servicer import StoryServicer
 
@@ -92,6 +93,8 @@ async def open_app(config: Config) -> AsyncIterator[App]:
         reviewer = await stack.enter_async_context(open_reviewer(config))
         guard = await stack.enter_async_context(open_guard(config))
         policy = _policy()
+        # Loads what English is measured by: in the middle of stories it would hold all of them up.
+        grade("Once upon a time.", "en")
         runner = await stack.enter_async_context(Runner(backends.log, backends.store, CODECS, _limits(config)))
         eraser = Eraser(backends.log, backends.store, runner, config.retention_days * _DAY_SECONDS)
         await stack.enter_async_context(eraser)

@@ -1,6 +1,7 @@
 """Hundreds of blocked phrases, cut at every point, in every spelling and mode: nothing of them leaves."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -27,7 +28,7 @@ def _leet(phrase: str) -> str:
     return re.sub(r"(?<=[a-z])[a-z]+", lambda match: match[0].translate(_LEET), phrase)
 
 
-SPELLINGS = {
+SPELLINGS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "zero-width": "\u200b".join,
     "full-width": _full_width,

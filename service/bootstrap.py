@@ -137,6 +137,7 @@ def _limits(config: Config) -> Limits:
 def _budget(config: Config) -> Budget:
     return Budget(
         max_rewrites=config.max_rewrites,
+        run_seconds=config.run_timeout_seconds,
         context_tokens=config.model_context_tokens,
         answer_tokens=config.model_max_tokens,
     )

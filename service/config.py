@@ -17,7 +17,7 @@ _PREFIX = "FABULA_"
 _BASE_URL, _HOST = "FABULA_OLLAMA_BASE_URL", "OLLAMA_HOST"
 _OLLAMA_PORT = 11434
 
-PROMPT_TOKENS = 2_000
+PROMPT_TOKENS = 3_000
 """What a prompt takes at the most beside the chapters that it quotes, in tokens."""
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]

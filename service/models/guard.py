@@ -42,8 +42,10 @@ OTHER = "other"
 """The category of what a guard found and Fabula has no name for."""
 
 _LLAMA = re.compile(r"\s*(?:(safe)|unsafe\s+(S\d+(?:\s*,\s*S\d+)*))\s*", re.IGNORECASE)
-_YES_NO = re.compile(r"\s*(yes|no)\b.*", re.IGNORECASE | re.DOTALL)
-_GRANITE = re.compile(r"\s*(?:<think>.*?</think>)?\s*(?:<score>)?\s*(yes|no)\b.*", re.IGNORECASE | re.DOTALL)
+_YES_NO = re.compile(r"\s*(yes|no)[.!]?\s*(?:\n.*)?", re.IGNORECASE | re.DOTALL)
+_GRANITE = re.compile(
+    r"\s*(?:<think>.*?</think>)?\s*(?:<score>\s*)?(yes|no)\s*(?:</score>\s*)?(?:\n.*)?", re.IGNORECASE | re.DOTALL
+)
 
 
 def _llama_guard(answer: str) -> Verdict | None:

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc.aio
@@ -18,9 +18,9 @@ from service.runtime.stores import ChildQuery, ChildRecord, Store
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-ProfileCheck = Callable[[child_pb2.Child, Collection[str]], None]
-"""Looks at a profile as it would be stored, and at the names of the fields that the request gave; may be called in any
-thread. Raises InputUnfit for a text that is not fit for the child's age."""
+ProfileCheck = Callable[[child_pb2.Child, Mapping[str, str]], None]
+"""Looks at a profile as it would be stored, and at the fields that the request gave, each with its path in the request;
+may be called in any thread. Raises InputUnfit for a text that is not fit for the child's age."""
 
 
 class ChildServicer(child_service_pb2_grpc.ChildServiceServicer):
@@ -33,7 +33,7 @@ class ChildServicer(child_service_pb2_grpc.ChildServiceServicer):
         self, request: child_pb2.CreateChildRequest, context: Context
     ) -> child_pb2.CreateChildResponse:
         child = to_profile(request)
-        self._check(child, [field.name for field, _ in request.ListFields()])
+        self._check(child, {field.name: field.name for field, _ in request.ListFields()})
         now = timestamp(time.time_ns())
         child.child_id = uuid.uuid4().hex
         child.create_time.CopyFrom(now)

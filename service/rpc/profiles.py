@@ -31,7 +31,12 @@ class ProfileUpdate:
 
     def __init__(self, request: child_pb2.UpdateChildRequest) -> None:
         violations = list[tuple[str, str]]()
-        self.given = [field.name for field, _ in request.ListFields() if field.name != "child_id"]
+        # Each with its path in the request.
+        self.given = {
+            field.name: f"{field.name}.topics" if field.message_type is not None else field.name
+            for field, _ in request.ListFields()
+            if field.name != "child_id"
+        }
         self._request = request
         self._nickname = _nickname(request.nickname, violations) if request.HasField("nickname") else ""
         self._interests = _topics("interests.topics", request.interests.topics, violations)

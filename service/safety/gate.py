@@ -56,8 +56,11 @@ class ReleaseGate:
     def abandon(self) -> str:
         """The model cut its text short: forgets what has not been let go, and returns it.
 
-        What is fed from then on directly continues what was let go or, once whole, waits for the approval.
+        What is fed from then on directly continues what was let go or, once whole, waits for the approval. A gate that
+        is blocked forgets nothing: what it found is for the review to find as well.
         """
+        if self.blocked:
+            return ""
         dropped, self._held = self._held, ""
         # What was dropped may have been what no phrase goes on with.
         self._reopened = len(self._last) - self._screen.settled(self._last)

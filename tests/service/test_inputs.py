@@ -78,9 +78,9 @@ async def test_an_unfit_profile_is_refused_by_its_field(serve: Serve, field: str
         with pytest.raises(InputUnfit) as updated:
             await served.client.update_child("1", **profile)
         assert [child async for child in served.client.list_children()] == before
-    for raised in (created, updated):
+    for raised, path in ((created, "interests[1]"), (updated, "interests.topics[1]")):
         ((name, description),) = raised.value.violations
-        assert name == {"nickname": "nickname", "interests": "interests[1]"}[field]
+        assert name == {"nickname": "nickname", "interests": path}[field]
         assert "corpse" not in description
 
 

@@ -14,6 +14,7 @@ from tests.stories import TEXT, chapter, is_review
 
 RELEASES = [run_pb2.RELEASE_SENTENCE, run_pb2.RELEASE_PARAGRAPH, run_pb2.RELEASE_CHAPTER, run_pb2.RELEASE_TOKEN]
 BETTER = TEXT.replace("Nobody does", "The night does")
+CANCEL = run_pb2.ON_DISCONNECT_CANCEL
 HARSH = {"approved": False, "score": 0.3, "issues": [{"category": "fear", "quote": "Nobody does, little one."}]}
 
 FAILURES = {
@@ -87,6 +88,31 @@ async def test_a_reviewer_that_fails_approves_nothing_and_leaves_nothing_standin
     assert not any(event.HasField("safety_check") for event in events)
     if release == run_pb2.RELEASE_CHAPTER:
         assert not any(event.HasField("content") for event in events)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+async def test_nothing_unfit_stands_in_an_answer_that_was_cut_short_and_finished(
+    serve: Serve, ollama: OllamaServer, release: run_pb2.Release.ValueType
+) -> None:
+    cut = Reply(content='{"story_content": "A fox slept.\\n\\nThere was a murder here! And ', done_reason="length")
+    ollama.reply_with(cut, Reply(content=chapter(" Then all was well.")), Reply(content=chapter()))
+    async with serve() as served:
+        events = await collect(served.client.tell("night", release=release))
+    assert standing(events) == events[-1].complete.story_content
+    assert standing(events) in (TEXT, "A fox slept. Then all was well.")
+    assert "murder" not in str(events)
+
+
+async def test_what_is_not_approved_is_withdrawn_before_it_is_said(serve: Serve, ollama: OllamaServer) -> None:
+    ollama.answer(is_review, lambda _: Reply(content=HARSH))
+    ollama.reply_with(Reply(content=chapter()), Reply(content=chapter(), stall_after=1))
+    async with serve() as served, served.client.tell("night", on_disconnect=CANCEL) as stream:
+        async for event in stream:
+            if event.HasField("safety_check"):
+                break
+        await served.client.cancel_run(stream.run_id)
+        later, _ = await outcome(served.client.watch(stream.run_id))
+    assert stream.text == standing(later) == ""
 
 
 async def test_another_model_reviews_when_one_is_named(serve: Serve, ollama: OllamaServer) -> None:

@@ -99,7 +99,9 @@ def parse_policy(files: Mapping[str, str], always: Mapping[str, Sequence[str]] |
 
 
 def _of(by_language: ByLanguage, language: str) -> list[str]:
-    return [each for key, phrases in by_language.items() if key in {EVERY_LANGUAGE, language} for each in phrases]
+    # English always: whatever it is asked for, a model may fall into it.
+    applying = {EVERY_LANGUAGE, _ENGLISH, language}
+    return list(dict.fromkeys(each for key, phrases in by_language.items() if key in applying for each in phrases))
 
 
 def _band(age: int) -> Band:

@@ -12,7 +12,7 @@ from service.workflows.story.task import StoryTask
 def make_chapter(task: StoryTask, draft: Draft, run_id: str, screen: Screen) -> StoredChapter:
     """The approved draft as the chapter that this run told; a run tells one, so its id is the chapter's as well."""
     # A title of the request is a text that no review has seen in this place, and it may be from before a change.
-    title = draft.title if not task.title or screen.find(task.title) else task.title
+    title = task.title if task.title and not screen.find(task.title) else draft.title.strip() or task.theme
     return StoredChapter(
         chapter_id=run_id,
         parent_chapter_id=task.parent_chapter_id,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from service.errors import ModelOutputInvalid, ModelOutputTruncated
 from service.workflows.story.tale import Bible
@@ -29,13 +29,20 @@ _UNFINISHED = re.compile(rf"(?:{_HIGH})?(?:\\(?:u[0-9a-fA-F]{{0,3}})?)?\Z")
 _REPLACEMENT = "\ufffd"
 
 
+def _distinct(texts: list[str]) -> list[str]:
+    """The texts without white space around them, each once and none blank: a blank choice is none."""
+    return list(dict.fromkeys(text.strip() for text in texts if text.strip()))
+
+
 class Draft(BaseModel):
     """A chapter as the model answered it; `story_content` is blank only where the rest of a whole chapter was asked."""
 
     story_content: str
     title: str = Field(default="", max_length=300)
     choice_question: str = Field(default="", max_length=500)
-    choices: list[Annotated[str, Field(max_length=200)]] = Field(default_factory=list, max_length=10)
+    choices: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=10), AfterValidator(_distinct)] = (
+        Field(default_factory=list)
+    )
     educational_elements: list[Annotated[str, Field(max_length=200)]] = Field(default_factory=list, max_length=10)
     bible: Annotated[Bible, BeforeValidator(Bible.lenient)] = Bible()
 

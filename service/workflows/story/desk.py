@@ -1,5 +1,6 @@
 """Takes requests: finds child and tale, screens what was given, and says what run is to be started."""
 
+import asyncio
 import uuid
 
 from fabula.child.v1 import child_pb2
@@ -42,7 +43,7 @@ class Desk:
         task = await self._task(principal, request, child, screen)
         return RunSpec(
             codec=self._codec,
-            job=self._workflow.job(task, screen),
+            job=self._workflow.job(task, screen, _left(deadline)),
             principal=principal,
             fingerprint=request_fingerprint(request),
             child_id=request.child_id,
@@ -67,6 +68,11 @@ class Desk:
         task = next_chapter(request, reader, tale.branch(request.chapter_id))
         check_choice(task.turn.text, screen)
         return task
+
+
+def _left(deadline: float | None) -> float | None:
+    """The seconds until a deadline in the event loop's time."""
+    return None if deadline is None else max(deadline - asyncio.get_running_loop().time(), 0)
 
 
 def request_fingerprint(request: story_pb2.GenerateStoryRequest) -> bytes:

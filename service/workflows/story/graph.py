@@ -3,6 +3,8 @@
 A text that is more than one level off its reader's goes once from calculate_metrics through enhance_content again.
 """
 
+import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
@@ -21,7 +23,7 @@ from service.safety.screen import Screen
 from service.workflows.story import nodes
 from service.workflows.story.chapters import make_artifact, make_chapter
 from service.workflows.story.narrator import Narrator
-from service.workflows.story.nodes import MEASURED, REVIEWED, StoryContext, StoryState
+from service.workflows.story.nodes import REVIEWED, StoryContext, StoryState
 from service.workflows.story.observed import observed
 from service.workflows.story.prompts import Prompts
 from service.workflows.story.reviewer import Reviewer
@@ -31,6 +33,9 @@ from service.workflows.story.writing import Writer
 
 Node = Callable[[StoryState, Runtime[StoryContext]], Awaitable[StoryState]]
 StoryGraph = CompiledStateGraph[StoryState, StoryContext, StoryState, StoryState]
+
+_SHARE = 0.9
+"""Of a run's time, what may have passed when a round for the reader's level is over."""
 
 _PROGRESS = {
     "generate_content": nodes.WRITING,
@@ -42,9 +47,10 @@ _PROGRESS = {
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one run may take: rewrites for safety, and tokens of the model's context and of one answer."""
+    """What one run may take: rewrites for safety, its time, and tokens of the model's context and of one answer."""
 
     max_rewrites: int
+    run_seconds: float
     context_tokens: int
     answer_tokens: int
 
@@ -60,28 +66,35 @@ class StoryWorkflow:
         self._budget = budget
         self._graph = build_graph()
 
-    def job(self, task: StoryTask, screen: Screen) -> Job:
-        """The work of one run of this task, for a reader with this screen."""
+    def job(self, task: StoryTask, screen: Screen, seconds: float | None = None) -> Job:
+        """The work of one run of this task, for a reader with this screen.
+
+        `seconds` is how long its caller waits, None as long as a run may take at all.
+        """
 
         async def work(emitter: Emitter) -> Message:
-            return await self._tell(task, screen, emitter)
+            return await self._tell(
+                task, screen, emitter, min(math.inf if seconds is None else seconds, self._budget.run_seconds)
+            )
 
         return work
 
-    async def _tell(self, task: StoryTask, screen: Screen, emitter: Emitter) -> story_pb2.Complete:
+    async def _tell(self, task: StoryTask, screen: Screen, emitter: Emitter, seconds: float) -> story_pb2.Complete:
         narrator = Narrator(emitter, screen, task.release)
-        context = self._context(task, screen, emitter, narrator)
+        context = self._context(task, screen, emitter, narrator, seconds)
         async with observed(emitter, "workflow", 1, 0):
             state = cast("StoryState", await self._graph.ainvoke({}, context=context, config={"recursion_limit": 100}))
             if not state["review"].approved:
-                await narrator.retract(story_pb2.RETRACTION_REASON_SAFETY, MEASURED)
                 raise ContentRejected("No revision of the text passed the review. Ask again, or for something else.")
             chapter = make_chapter(task, state["draft"], emitter.run_id, screen)
             # Kept before the run's end is told: with that end it comes into sight, and never without it.
             await self._store.keep(make_artifact(chapter, first=not task.branch))
         return self._complete(chapter, state)
 
-    def _context(self, task: StoryTask, screen: Screen, emitter: Emitter, narrator: Narrator) -> StoryContext:
+    def _context(
+        self, task: StoryTask, screen: Screen, emitter: Emitter, narrator: Narrator, seconds: float
+    ) -> StoryContext:
+        began = asyncio.get_running_loop().time()
         prompts = Prompts(task, screen, self._budget.context_tokens, self._budget.answer_tokens)
         return StoryContext(
             task=task,
@@ -92,6 +105,8 @@ class StoryWorkflow:
             emitter=emitter,
             narrator=narrator,
             max_rewrites=self._budget.max_rewrites,
+            began=began,
+            round_ends=began + seconds * _SHARE,
         )
 
     def _complete(self, chapter: StoredChapter, state: StoryState) -> story_pb2.Complete:

@@ -1,6 +1,6 @@
 """Whether what a caller gave is fit for the child: refused kindly, with the field named and never its text."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from fabula.child.v1 import child_pb2
 from fabula.story.v1 import story_pb2
@@ -30,19 +30,21 @@ class ProfileCheck:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
-    def __call__(self, child: child_pb2.Child, given: Collection[str]) -> None:
-        """Raises InputUnfit for the fields that were given; when the age or the language was given, for all."""
-        everything = bool({"age", "language"} & set(given))
-        texts = [
-            (field, text) for field, text in _profile_texts(child) if everything or field.partition("[")[0] in given
-        ]
+    def __call__(self, child: child_pb2.Child, given: Mapping[str, str]) -> None:
+        """Raises InputUnfit for the fields that were given, named by their paths in the request.
+
+        When the age or the language was given, all are looked at.
+        """
+        texts = _profile_texts(child, given, everything=bool({"age", "language"} & given.keys()))
         _check(texts, self._policy.screen(child.age, child.language))
 
 
-def _profile_texts(child: child_pb2.Child) -> Iterator[tuple[str, str]]:
-    yield "nickname", child.nickname
-    for index, interest in enumerate(child.interests):
-        yield f"interests[{index}]", interest
+def _profile_texts(child: child_pb2.Child, given: Mapping[str, str], *, everything: bool) -> Iterator[tuple[str, str]]:
+    if everything or "nickname" in given:
+        yield given.get("nickname", "nickname"), child.nickname
+    if everything or "interests" in given:
+        for index, interest in enumerate(child.interests):
+            yield f"{given.get('interests', 'interests')}[{index}]", interest
 
 
 def _check(texts: Iterable[tuple[str, str]], screen: Screen) -> None:

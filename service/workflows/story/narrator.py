@@ -18,6 +18,7 @@ class _Telling:
     revision: int
     gate: ReleaseGate
     sent: list[str] = field(default_factory=list)
+    waiting: list[story_pb2.Content] | None = None  # what an alternative has ready; None where nothing waits
 
 
 class Narrator:
@@ -38,12 +39,13 @@ class Narrator:
 
     def begin_revision(self) -> None:
         """What is heard from now on is a new revision of the whole text."""
-        self._now = self._new(self._release)
+        self._now = self._new()
 
     def begin_alternative(self) -> None:
         """The same, but what stands goes on standing until this revision is approved in its place."""
         self._before = self._now
-        self._now = self._new(run_pb2.RELEASE_CHAPTER)
+        self._now = self._new()
+        self._now.waiting = []
 
     def drop_alternative(self) -> None:
         """The revision before the alternative is the one that is told, after all."""
@@ -67,6 +69,9 @@ class Narrator:
         if self._before is not None:
             await self._withdraw(self._before, story_pb2.RETRACTION_REASON_READING_LEVEL, progress_percent)
             self._before = None
+        for content in self._now.waiting or ():
+            await self._emitter.emit(content, progress_percent)
+        self._now.waiting = None
         await self._send_last(self._now.gate.approve(), progress_percent)
         if "".join(self._now.sent) != text:
             raise Internal("The released text is not the approved text.")
@@ -75,9 +80,9 @@ class Narrator:
         """Withdraws what was released of this revision, if anything was."""
         await self._withdraw(self._now, reason, progress_percent)
 
-    def _new(self, release: "run_pb2.Release.ValueType") -> _Telling:
+    def _new(self) -> _Telling:
         self._revisions += 1
-        return _Telling(self._revisions, open_gate(self._screen, release))
+        return _Telling(self._revisions, open_gate(self._screen, self._release))
 
     async def _withdraw(
         self, telling: _Telling, reason: "story_pb2.RetractionReason.ValueType", progress_percent: int
@@ -97,7 +102,10 @@ class Narrator:
                 revision=self._now.revision,
                 is_complete=last and index == len(released),
             )
-            await self._emitter.emit(content, progress_percent)
+            if self._now.waiting is None:
+                await self._emitter.emit(content, progress_percent)
+            else:
+                self._now.waiting.append(content)
 
     async def _send_last(self, released: Sequence[Released], progress_percent: int) -> None:
         # Every gate keeps its last unit until the text's end or its approval, so there is one to bear the mark.

@@ -36,7 +36,11 @@ _MODEL_FAILURES = (ModelNotFound, ModelOutputInvalid, ModelOutputTruncated, Mode
 
 @dataclass(frozen=True, slots=True)
 class StoryContext:
-    """What the nodes of one run work with; not part of the graph's state."""
+    """What the nodes of one run work with; not part of the graph's state.
+
+    The run began at `began`, and a round for the reader's level is over at `round_ends`, before the run must be: what
+    has passed shall not be lost for it. Both are in the event loop's time.
+    """
 
     task: StoryTask
     prompts: Prompts
@@ -46,7 +50,14 @@ class StoryContext:
     emitter: Emitter
     narrator: Narrator
     max_rewrites: int
+    began: float
+    round_ends: float
     entered: Counter[str] = field(default_factory=Counter)
+
+    def has_time(self) -> bool:
+        """Whether a round that takes as long as all before it would be over in time."""
+        now = asyncio.get_running_loop().time()
+        return now + (now - self.began) < self.round_ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +91,23 @@ async def generate_content(_: StoryState, runtime: Runtime[StoryContext]) -> Sto
 
 
 async def safety_check(state: StoryState, runtime: Runtime[StoryContext]) -> StoryState:
-    """Reviews the whole draft. Unless that can be done nothing unreviewed goes on standing."""
+    """Reviews the whole draft. What is not approved is withdrawn before anything else is said or done.
+
+    A run that is stopped meanwhile keeps the screened text that it had released, as one that is stopped before does.
+    """
     context, draft, passed = runtime.context, state["draft"], state.get("passed")
     try:
-        review = await context.reviewer.review(draft, context.screen, context.prompts, context.task.reader.age)
+        async with asyncio.timeout_at(None if passed is None else context.round_ends):
+            review = await context.reviewer.review(draft, context.screen, context.prompts, context.task.reader.age)
     except Exception as error:
-        if passed is not None and isinstance(error, ReviewUnavailable):
+        if passed is not None and isinstance(error, ReviewUnavailable | TimeoutError):
             return _keep(passed, context)
         await context.narrator.retract(story_pb2.RETRACTION_REASON_SAFETY, REVIEWED)
         raise
-    await context.emitter.emit(review.message(context.narrator.revision), REVIEWED)
+    revision = context.narrator.revision
+    if passed is None and not review.approved:
+        await context.narrator.retract(story_pb2.RETRACTION_REASON_SAFETY, REVIEWED)
+    await context.emitter.emit(review.message(revision), REVIEWED)
     return _keep(passed, context) if passed is not None and not review.approved else {"review": review}
 
 
@@ -98,7 +116,6 @@ async def enhance_content(state: StoryState, runtime: Runtime[StoryContext]) -> 
     context, passed = runtime.context, state.get("passed")
     if passed is not None:
         return await _simplify(passed, context)
-    await context.narrator.retract(story_pb2.RETRACTION_REASON_SAFETY, REVIEWED)
     issues: list[Mapping[str, str]] = [
         {"category": each.category, "quote": each.quote} for each in state["review"].issues
     ]
@@ -116,7 +133,7 @@ async def calculate_metrics(state: StoryState, runtime: Runtime[StoryContext]) -
     # In a thread: the first text of a language loads what it is measured by.
     metrics = await asyncio.to_thread(measure, draft.story_content, reader.age, reader.language)
     level = reader.reading_level
-    if passed is None and levels_off(metrics, level) > 1:
+    if passed is None and levels_off(metrics, level) > 1 and context.has_time():
         return {"passed": Passed(draft, state["review"], metrics)}
     if passed is not None and levels_off(metrics, level) >= levels_off(passed.metrics, level):
         # It came no nearer, or it is the first one still: no reader shall lose for that what stands.
@@ -129,11 +146,14 @@ async def calculate_metrics(state: StoryState, runtime: Runtime[StoryContext]) -
 
 
 async def _simplify(passed: Passed, context: StoryContext) -> StoryState:
-    context.narrator.begin_alternative()
     prompt = context.prompts.simplify(passed.draft.story_content)
+    if prompt is None:
+        return _keep(passed, context)
+    context.narrator.begin_alternative()
     try:
-        return {"draft": await context.writer.write(prompt, REVIEWED, REWRITTEN)}
-    except _MODEL_FAILURES:
+        async with asyncio.timeout_at(context.round_ends):
+            return {"draft": await context.writer.write(prompt, REVIEWED, REWRITTEN)}
+    except (*_MODEL_FAILURES, TimeoutError):
         return _keep(passed, context)
 
 

@@ -74,16 +74,20 @@ class Reviewer:
 
     async def _judgements(self, draft: Draft, prompts: Prompts, age: int) -> Sequence[Review]:
         """The two models' reviews, asked for at once."""
+        asked = [
+            asyncio.create_task(self._judge(draft, prompts)),
+            asyncio.create_task(self._guard_verdict(draft, age)),
+        ]
         try:
-            async with asyncio.TaskGroup() as group:
-                judged = group.create_task(self._judge(draft, prompts))
-                guarded = group.create_task(self._guard_verdict(draft, age))
-        except ExceptionGroup as failed:
-            if failed.split(FabulaError)[1] is not None:
-                raise  # a fault of ours
-            _log.warning("review_failed", reason=[type(each).__name__ for each in failed.exceptions])
+            # No TaskGroup: in Python 3.11 it loses a cancel that comes while it closes the one after the other failed.
+            return await asyncio.gather(*asked)
+        except FabulaError as failed:
+            _log.warning("review_failed", reason=type(failed).__name__)
             raise ReviewUnavailable("The review could not be done, so nothing was approved. Ask again.") from failed
-        return judged.result(), guarded.result()
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
 
     async def _judge(self, draft: Draft, prompts: Prompts) -> Review:
         if self._model is None:
@@ -114,7 +118,8 @@ class Reviewer:
     async def _guard_verdict(self, draft: Draft, age: int) -> Review:
         if self._guard is None:
             return Review(approved=True, score=1.0)
-        text = "\n\n".join([draft.title, draft.story_content, draft.choice_question, *draft.choices]).strip()
+        text = "\n\n".join([draft.title, draft.story_content, draft.choice_question, *draft.choices])
+        text = "\n\n".join([text, *draft.educational_elements]).strip()
         verdict = await self._guard.judge(_GUARD_ASKS.format(age=age), text)
         if verdict.safe:
             return Review(approved=True, score=1.0)

@@ -9,6 +9,8 @@ from service.errors import InvalidRequest, StoryEnded
 from service.safety.screen import Screen
 from service.workflows.story.tale import StoredChapter
 
+MAX_CHAPTERS = 100
+
 _INTERMEDIATE_AGE, _ADVANCED_AGE = 6, 9
 
 
@@ -75,8 +77,13 @@ def make_reader(request: story_pb2.GenerateStoryRequest, child: child_pb2.Child,
 def new_tale(
     request: story_pb2.GenerateStoryRequest, reader: Reader, story_id: str, default_chapters: int
 ) -> StoryTask:
-    """The task of a request that begins a story."""
+    """The task of a request that begins a story, and for a caller who keeps the chapters before one in its middle.
+
+    Raises InvalidRequest when it is to end before that chapter.
+    """
     number = request.chapter_number or 1
+    if 0 < request.planned_chapters < number:
+        raise InvalidRequest([("planned_chapters", f"must be at least the chapter_number, {number}")])
     return StoryTask(
         reader=reader,
         theme=request.theme.strip(),
@@ -84,7 +91,7 @@ def new_tale(
         child_id=request.child_id,
         story_id=story_id,
         chapter_number=number,
-        planned_chapters=max(request.planned_chapters or default_chapters, number),
+        planned_chapters=request.planned_chapters or min(number + default_chapters - 1, MAX_CHAPTERS),
         branch=(),
         turn=Turn(request.custom_user_input.strip(), "", request.custom_user_input),
         release=request.release,

@@ -64,13 +64,15 @@ class Writer:
             told.drop_unfinished()
         if not told.text.strip():
             raise ModelOutputTruncated("The model reached its token limit before anything of the story was whole.")
-        decoder = DraftDecoder()
-        prompt = self._prompts.finish(told.text, whole=whole)
+        decoder, kept = DraftDecoder(), told.text
+        prompt = self._prompts.finish(kept, whole=whole)
         # Of a whole chapter there is nothing to add, whatever a model may write.
         truncated = await self._hear(prompt, decoder, None if whole else told)
         rest, draft = decoder.finish(truncated=truncated)
         if not whole:
             await told.tell(rest)
+            if not told.text[len(kept) :].strip():
+                raise ModelOutputTruncated("The model reached its token limit before the story's end.")
         if not self._task.is_last and len(draft.choices) < _LEAST_CHOICES:
             raise ModelOutputInvalid("The model's answer holds no choices.")
         return draft.model_copy(update={"story_content": told.text})

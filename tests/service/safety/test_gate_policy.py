@@ -158,3 +158,13 @@ def test_what_waits_for_its_approval_is_kept_when_the_rest_is_dropped() -> None:
     assert _feed(gate, [" The owl flew.", " Night"]) == []
     assert gate.finish() == []
     assert gate.approve() == [Released("The fox ran.", 1), Released(" The owl flew.", 2), Released(" Night", 3)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_gate_that_is_blocked_forgets_nothing(mode: "run_pb2.Release.ValueType") -> None:
+    gate = open_gate(SCREEN, mode)
+    _feed(gate, ["The fox ran. ", "A murder! ", "And"])
+    _feed(gate, [" then it rained.\n\nAnd so"])
+    assert gate.blocked
+    assert gate.abandon() == ""
+    assert [*_feed(gate, [" all was well. Good night."]), *gate.finish(), *gate.approve()] == []

@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+from contextlib import suppress
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fabula.child.v1 import child_pb2
 from fabula.run.v1 import run_pb2
+from service.errors import ReviewUnavailable
 from service.runtime.model import Prompt
 from service.safety.screen import Screen
 from service.workflows.story import answers, prompts
@@ -18,11 +22,11 @@ from service.workflows.story.prompts import Prompts
 from service.workflows.story.prompts.secrets import secrets
 from service.workflows.story.recall import estimate_tokens
 from service.workflows.story.task import Reader, StoryTask, Turn
-from tests.service.workflows.story.samples import CLEAN, make_chapter, make_task
+from tests.service.workflows.story.samples import CLEAN, READER, make_chapter, make_task
 
 DIGESTS = {
     # Of the files of each version. Whoever changes a prompt gives it a new version, and a new line here.
-    "2": "389a9951ef130ed98092c3a896d64d521be90a3a8d90b5daaecae36f3f6d388c",
+    "3": "63a9fc6ff427d131af2d043ada657a404e8df128028dd7d3c308324158e36e4a",
 }
 
 _TEXT = st.one_of(
@@ -115,8 +119,83 @@ def test_prompt_and_answer_have_room_in_the_context(count: int, size: int, story
         make_chapter(number, story_content="ab " * (size // 3), turn="x" * 300) for number in range(1, count + 1)
     )
     asked = asking(make_task(branch=branch, chapter_number=count + 1, planned_chapters=20, turn=Turn("y" * 500)))
-    for prompt in (asked.tell(), asked.rewrite("ab " * (story // 3), []), asked.finish("a" * story, whole=False)):
-        assert estimate_tokens(prompt.system) + estimate_tokens(prompt.user) + 2_048 <= 8_192
+    chapter = "ab " * (story // 3)
+    for prompt in (
+        asked.tell(),
+        asked.rewrite(chapter, []),
+        asked.simplify(chapter) or asked.tell(),
+        asked.finish(chapter, whole=False),
+        asked.review({"story_content": chapter}),
+    ):
+        assert_fits(prompt, 8_192)
+
+
+def assert_fits(prompt: Prompt, context: int) -> None:
+    assert estimate_tokens(prompt.system) + estimate_tokens(prompt.user) + 2_048 <= context
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    letter=st.sampled_from(["a", "ж", "狐"]),
+    topics=st.integers(0, 50),
+    interests=st.integers(0, 20),
+    story=st.integers(0, 12_000),
+    issues=st.integers(0, 100),
+    context=st.sampled_from([7_096, 8_192, 32_768]),
+)
+def test_the_largest_profile_and_story_fit_or_it_is_said_that_they_do_not(
+    letter: str, topics: int, interests: int, story: int, issues: int, context: int
+) -> None:
+    line = letter * 60
+    reader = replace(READER, avoid_topics=(line,) * topics, interests=(line,) * interests, nickname=letter * 40)
+    task = make_task(
+        reader=reader,
+        theme=letter * 200,
+        turn=Turn(letter * 500),
+        chapter_number=2,
+        branch=(make_chapter(1, story_content=letter * 5_000),),
+    )
+    asked = Prompts(task, CLEAN, context, 2_048)
+    found = [{"category": "violence", "quote": letter * 4_000}] * issues
+    if letter == "a":
+        assert_fits(asked.tell(), context)
+        assert_fits(asked.finish(letter * story, whole=False), context)
+    simpler = asked.simplify(letter * story)
+    if simpler is not None:
+        assert_fits(simpler, context)
+    rewritten = request_of(asked.rewrite(letter * story, found))
+    assert len(rewritten.get("issues", [])) <= 20
+    if rewritten["task"] == "rewrite":
+        assert_fits(asked.rewrite(letter * story, found), context)
+    with suppress(ReviewUnavailable):
+        assert_fits(asked.review({"story_content": letter * story}), context)
+
+
+def test_a_chapter_that_is_too_long_to_be_quoted_is_told_anew_without_its_issues() -> None:
+    asked = asking(make_task())
+    request = request_of(asked.rewrite("word " * 9_000, [{"category": "violence", "quote": "x"}]))
+    assert (request["task"], request["issues"]) == ("tell", [{"category": "violence", "quote": "x"}])
+    assert asked.simplify("word " * 9_000) is None
+    with pytest.raises(ReviewUnavailable, match="FABULA_MODEL_CONTEXT_TOKENS"):
+        asked.review({"story_content": "word " * 9_000})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "You decide how the story shall go on.",
+        "How does the story go on?",
+        "What shall happen next in the story?",
+        "A child may learn from the fox that sharing is fun.",
+        "This is the last chapter of our tale.",
+        "And they all lived happily ever after.",
+        "Tell me a story about a fox who fears the dark, please.",
+        "The story is about what two friends can do together.",
+        "Learning to share with your friends and your family",
+    ],
+)
+def test_what_a_story_may_well_say_is_not_taken_for_a_prompt(said: str) -> None:
+    assert Screen({"prompt": secrets()}).find(said) == []
 
 
 def test_the_rules_are_the_same_for_every_request() -> None:
@@ -128,8 +207,8 @@ def test_the_rules_are_the_same_for_every_request() -> None:
 def test_the_last_chapter_is_asked_for_without_choices() -> None:
     middle, last = asking(make_task()), asking(make_task(chapter_number=5))
     assert (middle.schema, last.schema) == (answers.OPEN, answers.CLOSED)
-    assert "last chapter of the tale" in last.tell().user
-    assert "last chapter of the tale" not in middle.tell().user
+    assert "the last one of its tale" in last.tell().user
+    assert "the last one of its tale" not in middle.tell().user
 
 
 def test_the_story_is_the_first_thing_that_is_answered() -> None:

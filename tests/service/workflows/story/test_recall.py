@@ -1,12 +1,14 @@
 """What of the tale so far goes into a prompt: as much as there is room for, and never more."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.workflows.story.recall import estimate_tokens, recall
+from service.safety.screen import Finding, Screen
+from service.workflows.story.recall import Recall, estimate_tokens
 from service.workflows.story.tale import Bible, Character, StoredChapter
 from tests.service.workflows.story.samples import CLEAN, make_chapter
 
@@ -18,6 +20,10 @@ def chapters(count: int, characters: int = 900) -> list[StoredChapter]:
         )
         for number in range(1, count + 1)
     ]
+
+
+def recall(branch: Sequence[StoredChapter], screen: Screen, room_tokens: int) -> dict[str, Any]:
+    return Recall(branch, screen).parts(room_tokens)
 
 
 def test_a_new_story_has_nothing_to_recall() -> None:
@@ -45,7 +51,7 @@ def test_of_a_chapter_that_is_too_long_the_end_is_told_and_marked() -> None:
     text = "\n\n".join(f"Paragraph {number}. " + "ab " * 200 for number in range(10))
     told = recall([make_chapter(1, story_content=text)], CLEAN, 700)
     (recent,) = told["recent"]
-    assert recent.startswith("[the beginning of this chapter is left out]\n\nParagraph")
+    assert recent.startswith("[the beginning is left out]\n\nParagraph")
     assert recent.endswith(text[-500:])
     assert "Paragraph 0" not in recent
 
@@ -86,7 +92,20 @@ def test_beyond_the_bible_no_more_is_told_than_there_is_room_for(count: int, siz
 
 
 @given(st.text())
-def test_the_estimate_is_from_above(text: str) -> None:
-    # No tokenizer in use makes more tokens of a text than it has bytes, nor more than these of ordinary text.
-    assert estimate_tokens(text) >= len(text) / 3
-    assert estimate_tokens(text + text) <= 2 * estimate_tokens(text)
+def test_no_text_is_estimated_at_less_than_a_token_a_word_or_three_letters(text: str) -> None:
+    assert estimate_tokens(text) >= max(len(text.split()), len(text) / 3)
+
+
+def test_a_chapter_is_screened_once_and_only_when_there_is_room_for_it() -> None:
+    class Counting(Screen):
+        screened = 0
+
+        def find(self, text: str, *, ended: bool = True) -> list[Finding]:
+            self.screened += len(text) > 200
+            return super().find(text, ended=ended)
+
+    screen = Counting({"violence": ["murder"]})
+    told = Recall(chapters(50), screen)
+    for _ in range(3):
+        assert len(told.parts(2_000)["recent"]) < 8
+    assert screen.screened < 10

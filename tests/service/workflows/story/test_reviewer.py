@@ -17,6 +17,7 @@ from tests.service.workflows.story.samples import CLEAN, make_task
 from tests.stories import APPROVAL
 
 DRAFT = Draft(story_content="The fox slept. The owl stole a cake! All was well.", title="Fox", choices=["Go", "Stay"])
+DRAFT.educational_elements.append("Sharing")
 CATEGORIES = ("bullying", "violence")
 
 
@@ -86,7 +87,7 @@ async def test_the_model_sees_the_whole_chapter_in_its_context() -> None:
 async def test_the_guard_sees_all_that_the_reader_would_see() -> None:
     guard = Judge(Verdict(True))
     await review(None, guard)
-    assert all(part in guard.judged[0] for part in ("Fox", DRAFT.story_content, "Go", "Stay"))
+    assert all(part in guard.judged[0] for part in ("Fox", DRAFT.story_content, "Go", "Stay", "Sharing"))
 
 
 async def test_an_issue_names_its_category_and_the_segment_of_its_quote() -> None:
@@ -178,8 +179,27 @@ async def test_a_reviewer_that_hangs_is_left_and_approves_nothing(guarding: bool
 
 
 async def test_a_fault_of_ours_is_not_taken_for_the_models() -> None:
-    with pytest.raises(ExceptionGroup):
+    with pytest.raises(KeyError):
         await review(Judge(KeyError("x")))
+
+
+async def test_a_cancel_is_not_lost_while_the_rest_of_a_failed_review_is_closed() -> None:
+    class Reluctant(Judge):
+        closing = asyncio.Event()
+
+        async def _say(self) -> Any:
+            try:
+                return await super()._say()
+            finally:
+                self.closing.set()
+                await self.silent.wait()
+
+    hanging = Reluctant(None)
+    task = asyncio.create_task(review(hanging, Judge(ModelUnavailable("x"))))
+    await hanging.closing.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def test_a_review_can_be_cancelled() -> None:

@@ -139,7 +139,9 @@ async def build(stack: AsyncExitStack, model: ScriptedModel) -> StoryServicer:
     runner = await stack.enter_async_context(Runner(backends.log, backends.store, {"story": StoryCodec()}, Limits()))
     eraser = Eraser(backends.log, backends.store, runner, 0)
     policy = load_policy()
-    workflow = StoryWorkflow(model, Reviewer(None, None, policy.categories, 5), backends.store, Budget(1, 8_192, 2_048))
+    workflow = StoryWorkflow(
+        model, Reviewer(None, None, policy.categories, 5), backends.store, Budget(1, 300, 8_192, 2_048)
+    )
     desk = Desk(backends.store, policy, workflow, planned_chapters=5)
     return StoryServicer(runner, desk, Library(backends.store, eraser), heartbeat_seconds=0.02)
 

@@ -69,12 +69,17 @@ def test_a_new_tale_begins_as_the_request_says() -> None:
     assert (task.parent_chapter_id, task.is_last) == ("", False)
 
 
-def test_a_new_tale_has_the_usual_length_or_reaches_to_its_first_chapter_at_least() -> None:
+def test_a_new_tale_has_the_usual_length_from_its_first_chapter_on() -> None:
     assert begun(theme="x").planned_chapters == 5
-    assert (begun(theme="x", chapter_number=7).planned_chapters, begun(theme="x", chapter_number=7).is_last) == (
-        7,
-        True,
-    )
+    assert begun(theme="x", chapter_number=7).planned_chapters == 11
+    assert begun(theme="x", chapter_number=98).planned_chapters == 100
+
+
+def test_a_new_tale_can_not_end_before_its_first_chapter() -> None:
+    assert begun(theme="x", chapter_number=7, planned_chapters=7).is_last
+    with pytest.raises(InvalidRequest) as refused:
+        begun(theme="x", chapter_number=7, planned_chapters=3)
+    assert [field for field, _ in refused.value.violations] == ["planned_chapters"]
 
 
 def test_the_readers_own_words_are_the_turn_and_are_kept_as_they_came() -> None:

@@ -175,6 +175,21 @@ async def test_what_can_not_be_finished_is_told_as_cut_short(answers: tuple[tupl
     assert not speaker.answers
 
 
+@pytest.mark.parametrize("release", MODES)
+@pytest.mark.parametrize("rest", ["", " \n"])
+async def test_an_end_that_does_not_come_is_not_passed_off_as_one(
+    release: run_pb2.Release.ValueType, rest: str
+) -> None:
+    with pytest.raises(ModelOutputTruncated):
+        await write(Speaker(cut_after("There hung the st"), ending(rest)), make_task(release=release))
+
+
+async def test_blank_and_equal_choices_are_none() -> None:
+    speaker = Speaker(ending(TEXT, choices=["", "  ", "go", " go "]), ending("", choices=["go", "stay"]))
+    draft, _ = await write(speaker)
+    assert draft.choices == ["go", "stay"]
+
+
 async def test_a_story_without_text_is_unusable() -> None:
     for text in ("", "  \n"):
         with pytest.raises(ModelOutputInvalid):

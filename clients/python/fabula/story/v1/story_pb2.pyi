@@ -111,8 +111,10 @@ class GenerateStoryRequest(_message.Message):
     keeps its theme. INPUT_UNFIT when it is not fit for the child's age.
     """
     chapter_number: _builtins.int
-    """Which chapter to tell, 1 to 100; 0 means 1, or the one that comes next when
-    story_id continues a story. Another number than that is refused.
+    """Which chapter to tell, 1 to 100; 0 means 1. A new story may begin with a
+    later one, for callers who keep the chapters before it themselves. When
+    story_id continues a story 0 means the one that comes next, and another
+    number than that is refused.
     """
     title: _builtins.str
     """The story's title, at most 120 characters in one line; empty: the model finds
@@ -133,8 +135,8 @@ class GenerateStoryRequest(_message.Message):
     refused with VALIDATION_FAILED.
     """
     custom_user_input: _builtins.str
-    """The reader's own words, 1 to 500 characters. INPUT_UNFIT when they are not
-    fit for the child's age.
+    """The reader's own words, 1 to 500 characters, not blank. INPUT_UNFIT when
+    they are not fit for the child's age.
     """
     request_id: _builtins.str
     """Idempotency: the same id attaches to the same run; with another body it is
@@ -148,8 +150,9 @@ class GenerateStoryRequest(_message.Message):
     age: _builtins.int
     """The reader's age in years for this chapter, 3 to 12; absent: the child's."""
     planned_chapters: _builtins.int
-    """After how many chapters a new tale ends, 1 to 100; 0 means
-    FABULA_PLANNED_CHAPTERS. The last chapter ends without choices.
+    """After how many chapters a new tale ends, 1 to 100, and no less than
+    chapter_number; 0 means FABULA_PLANNED_CHAPTERS from its first one on. The
+    last chapter ends without choices.
     """
     def __init__(
         self,

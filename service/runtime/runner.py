@@ -111,7 +111,10 @@ class Runner:
         terminal = None
         if tail.terminal and after == tail.last:
             # Nothing is left to send, but the caller is still to learn how the run ended.
-            terminal = (await self._log.read(run_id, after - 1, 1))[0]
+            events = await self._log.read(run_id, after - 1, 1)
+            if not events:
+                raise missing()  # erased since
+            terminal = events[0]
         self._take_stream()
         return self._subscription(record.run, after, terminal)
 

@@ -12,8 +12,12 @@ from service.safety.normal import visible
 from service.safety.screen import Screen
 from service.safety.sentences import ParagraphSplitter, SentenceSplitter, Splitter
 
-_CONTEXT = 64
+_CONTEXT = 128
 """Characters of what left that the screen still sees: the longest phrase that is allowed, the name of a street."""
+
+
+_LONG = 512
+"""Characters: a text of which more is held than this is looked at less often."""
 
 
 class Released(NamedTuple):
@@ -39,6 +43,7 @@ class ReleaseGate:
         self._cut = 0
         self._ends: deque[int] = deque()
         self._segment = 1
+        self._next_look = 0  # the length of what is held at which it is screened again
         self.blocked = False
 
     def feed(self, text: str) -> list[Released]:
@@ -71,7 +76,9 @@ class ReleaseGate:
 
     def _release(self, text: str, *, ended: bool) -> list[Released]:
         self._take(text, ended=ended)
-        return self._let_go(self._whole(self._clean(ended=ended))) if self._ends else []
+        if not self._ends or not self._is_due(ended=ended):
+            return []
+        return self._let_go(self._whole(self._clean(ended=ended)))
 
     def _take(self, text: str, *, ended: bool) -> None:
         self._held += text
@@ -81,6 +88,14 @@ class ReleaseGate:
         for unit in units:
             self._cut += len(unit)
             self._ends.append(self._cut)
+
+    def _is_due(self, *, ended: bool) -> bool:
+        """Whether to look again. A text that stays unsettled for long is looked at each time that it has grown by a
+        quarter: a model in a loop must not cost the square of what it says."""
+        if len(self._held) < self._next_look and not ended:
+            return False
+        self._next_look = len(self._held) * 5 // 4 if len(self._held) > _LONG else 0
+        return True
 
     def _clean(self, *, ended: bool) -> int:
         """How much of the held text is settled, and clean."""
@@ -110,6 +125,7 @@ class ReleaseGate:
             self._held = self._held[size:]
             self._offset += size
             self._reopened = 0
+            self._next_look = 0
         return released
 
 
@@ -156,7 +172,7 @@ class TokenGate(SentenceGate):
 
     def _release(self, text: str, *, ended: bool) -> list[Released]:
         self._take(text, ended=ended)
-        return self._let_go(self._clean(ended=ended))
+        return self._let_go(self._clean(ended=ended)) if self._is_due(ended=ended) else []
 
     def _clean(self, *, ended: bool) -> int:
         clean = super()._clean(ended=ended)

@@ -13,7 +13,7 @@ _UNSEEN = frozenset(
 ) | frozenset(map(chr, range(0xE0100, 0xE01F0)))
 
 # Only the marks that stand over and under letters of European scripts: in others a mark is part of the word.
-_DIACRITICS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+_DIACRITICS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 
 _SIGNS = str.maketrans(
     {**dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63", "-"), **dict.fromkeys("’‘ʼ´ʹ", "'"), "…": "."}
@@ -23,8 +23,8 @@ _SIGNS = str.maketrans(
 def _alike() -> dict[str, str]:
     """Letters that a reader takes for Latin ones: Cyrillic, Greek, small capitals, letters with a stroke, in boxes."""
     pairs = zip(
-        "авекмнорстухіјѕԁһӏԛԝґ" + "αβεζηικμνορτυχω" + "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ" + "łøđħıɡɑŧƀɨʉɛɩ",
-        "abekmhopctyxijsdhlqwr" + "abezhikmvoptuxw" + "abcdefghijklmnoprstuvwyz" + "lodhigatbiuei",
+        "авекмнорстухіјѕԁһӏԛԝґєѵԍ" + "αβεζηικμνορτυχωσϲ" + "օսհ" + "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ" + "łøđħıɡɑŧƀɨʉɛɩ",
+        "abekmhopctyxijsdhlqwrevg" + "abezhikmvoptuxwoc" + "ouh" + "abcdefghijklmnoprstuvwyz" + "lodhigatbiuei",
         strict=True,
     )
     letters = "abcdefghijklmnopqrstuvwxyz"
@@ -33,6 +33,7 @@ def _alike() -> dict[str, str]:
 
 
 _ALIKE = str.maketrans(_alike())
+_CAPITALS = str.maketrans("ΝΥΧ", "nyx")  # their small forms look like other letters
 
 
 def folded(text: str) -> tuple[str, Sequence[int]]:
@@ -77,7 +78,8 @@ def _show(character: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _fold(character: str) -> str:
-    bare = _DIACRITICS.sub("", unicodedata.normalize("NFD", _show(character).casefold()))
+    shown = _show(character).translate(_CAPITALS)
+    bare = _DIACRITICS.sub("", unicodedata.normalize("NFD", shown.casefold()))
     return unicodedata.normalize("NFC", bare).translate(_ALIKE)
 
 

@@ -110,9 +110,10 @@ class Screen:
         return [match for matches, _ in scans for match in matches], min(live for _, live in scans)
 
     def and_phrases(self, category: str, phrases: Iterable[str]) -> "Screen":
-        """A screen that blocks these as well."""
+        """A screen that blocks these as well, whatever the policy allows."""
         wider = Screen.__new__(Screen)
-        wider._tries = (*self._tries, Trie(_phrases({category: phrases})))
+        firm = [phrase._replace(firm=True) for phrase in _phrases({category: phrases})]
+        wider._tries = (*self._tries, Trie(firm))
         wider._cautions, wider._patterns, wider._latin = self._cautions, self._patterns, self._latin
         return wider
 
@@ -127,19 +128,17 @@ class Screen:
     ) -> list[Finding]:
         every, _ = self._tries[0].scan(folded(text)[0], 0, ended=True)
         allowed = [_span(match, origin) for match in every if match.phrase.allowed]
-        told = [
-            Finding(match.phrase.category, *_span(match, origin))
-            for match in matches
-            if not match.phrase.allowed and self._is_meant(match, text, origin)
-        ]
-        return sorted(
-            (
-                each
-                for each in [*findings, *told]
-                if not any(start <= each.start and each.end <= end for start, end in allowed)
-            ),
-            key=lambda each: (each.start, -each.end),
+        meant = [match for match in matches if not match.phrase.allowed and self._is_meant(match, text, origin)]
+        firm, mild = (
+            [Finding(match.phrase.category, *_span(match, origin)) for match in meant if match.phrase.firm == is_firm]
+            for is_firm in (True, False)
         )
+        mild = [
+            each
+            for each in [*findings, *mild]
+            if not any(start <= each.start and each.end <= end for start, end in allowed)
+        ]
+        return sorted([*firm, *mild], key=lambda each: (each.start, -each.end))
 
     def _is_meant(self, match: Match, text: str, origin: Sequence[int]) -> bool:
         if self._latin or not match.phrase.latin:

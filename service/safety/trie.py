@@ -20,6 +20,7 @@ class Phrase(NamedTuple):
     category: str
     allowed: bool = False
     latin: bool = True  # all of its letters are
+    firm: bool = False  # no allowed phrase silences it
 
 
 class Match(NamedTuple):

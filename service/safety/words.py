@@ -23,6 +23,7 @@ _SIGNS = frozenset("@$!|")
 _MOST_SIGNS = 4
 _MOST_READINGS = 16
 _SPACE = re.compile(r"\s+")
+_EMPHASIS = re.compile(r"[\s*_~`\"“”„«»]+")
 _ONE_SPACE = frozenset(["-", "_"])
 
 
@@ -64,8 +65,8 @@ def _disguised(plain: str, start: int, word_end: int) -> Iterator[Reading]:
         return
     signs = [index for index in range(max(word_end, start + 1), run.end()) if plain[index] in _SIGNS]
     for end in {*signs[:_MOST_SIGNS], run.end()} - {word_end}:
-        # At a word's end these two are punctuation.
-        if plain[end - 1] not in "!|":
+        # At a word's end it is punctuation.
+        if plain[end - 1] != "!":
             yield from _leet(plain, start, end)
     if run.end() == len(plain):
         yield from (reading._replace(whole=False) for reading in _leet(plain, start, run.end()))
@@ -91,11 +92,14 @@ def spellings(written: str) -> list[str]:
 def gap(plain: str, end: int) -> tuple[str, int]:
     """What stands between a word that ends here and the next one, and where that begins (or the text ends).
 
-    White space with at most one line break is a space, and so is one hyphen or underscore.
+    White space with at most one line break is a space, and so is one hyphen or underscore. Marks of emphasis and of
+    quotation beside white space don't count: "you are *so* kind".
     """
     following = _NEXT.search(plain, end)
     after = following.start() if following else len(plain)
     between = plain[end:after]
     if between in _ONE_SPACE or between == " ":
         return " ", after
+    if _EMPHASIS.fullmatch(between):
+        between = "".join(filter(str.isspace, between)) or between
     return _SPACE.sub(lambda match: " " if match[0].count("\n") < 2 else "\n\n", between), after

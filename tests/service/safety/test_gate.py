@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fabula.run.v1 import run_pb2
 from service.safety.gate import Released, ReleaseGate, open_gate
 from service.safety.policy import load_policy
-from service.safety.screen import Screen
+from service.safety.screen import Finding, Screen
 from service.safety.sentences import MAX_CHARACTERS, ParagraphSplitter, SentenceSplitter, Splitter
 from tests.service.safety.chunks import cuttings, pieces
 
@@ -281,3 +281,26 @@ def test_a_word_that_is_cut_for_its_length_is_screened_as_the_one_word_that_it_i
     text = "a" * MAX_CHARACTERS + "gore is long."
     assert not HARD.find(text)
     assert _text(_tell(open_gate(HARD, release), list(text))) == text
+
+
+class Counting(Screen):
+    """A screen that counts the characters which it is shown."""
+
+    looked = 0
+
+    def sift(self, text: str, begin: int = 0, *, ended: bool) -> tuple[list[Finding], int]:
+        self.looked += len(text)
+        return super().sift(text, begin, ended=ended)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("loop", [" ", "\u00a0", "a\u0301", "\n", "to ", "you are ", "k i l l "])
+def test_what_a_gate_looks_at_grows_as_the_text_does_and_not_as_its_square(
+    mode: "run_pb2.Release.ValueType", loop: str
+) -> None:
+    looked = []
+    for size in (4_000, 8_000):
+        screen = Counting({"hard": ["to death", "you are worthless", "kill"]})
+        _tell(open_gate(screen, mode), pieces("to" + loop * (size // len(loop)), 4))
+        looked.append(screen.looked)
+    assert looked[1] < 3 * looked[0]

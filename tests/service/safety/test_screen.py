@@ -199,3 +199,24 @@ def test_a_long_text_of_anything_is_screened_in_no_time(loop: str) -> None:
     text = loop * (20_000 // len(loop))
     assert SCREEN.find(text) == []
     assert SCREEN.settled(text) <= len(text)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Kill **yourself**.",
+        "you are *worthless*",
+        "you are “worthless”",
+        "you _are_ worthless",
+        "ΝAZI",
+        "f\u0489u\u0489ck",
+    ],
+)
+def test_emphasis_quotation_and_capitals_that_look_alike_hide_nothing(written: str) -> None:
+    assert POLICY.screen(7, "en").find(f"He said: {written} And so on.")
+
+
+def test_what_is_allowed_does_not_overrule_what_a_child_is_to_be_spared() -> None:
+    for topic, text in (("whales", "The killer whale sang."), ("dick", "They read Moby Dick.")):
+        assert POLICY.screen(7, "en").find(text) == []
+        assert [each.category for each in POLICY.screen(7, "en", [topic]).find(text)] == ["avoid_topics"]

@@ -46,8 +46,11 @@ async def serve(config: Config) -> None:
     async with open_app(config) as app:
         host = config.grpc_address.rpartition(":")[0]
         address = f"{host}:{app.server.port}"
-        _log.info("serving", address=address, port=app.server.port, model=app.model.name)
+        http_port = app.http.port if app.http is not None else 0
+        _log.info("serving", address=address, port=app.server.port, http_port=http_port, model=app.model.name)
         _say(f"Fabula tells stories on {address}, by {app.model.name}.")
+        if app.http is not None:
+            _say(f"Read them in a browser: {app.http.url}")
         _say(f"Ask for one in another terminal: make story{'' if address == _USUAL else f' ADDRESS={address}'}")
         await stop.wait()
         grace = config.shutdown_grace_seconds

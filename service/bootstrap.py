@@ -13,7 +13,9 @@ from fabula.child.v1 import child_pb2, child_service_pb2, child_service_pb2_grpc
 from fabula.run.v1 import run_service_pb2, run_service_pb2_grpc
 from fabula.story.v1 import story_service_pb2, story_service_pb2_grpc
 from service.backends import open_backends
-from service.config import Config
+from service.config import NO_GATEWAY, Config
+from service.gateway.opening import open_gateway
+from service.gateway.server import HttpServer, reachable
 from service.models import open_guard, open_model, open_reviewer
 from service.rpc.child_servicer import ChildServicer
 from service.rpc.run_servicer import RunServicer
@@ -59,9 +61,10 @@ DEMO_CHILD = child_pb2.Child(
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What runs, once it runs."""
+    """What runs, once it runs. `http` is the gateway's server, None without a gateway."""
 
     server: RpcServer
+    http: HttpServer | None
     runner: Runner
     model: LanguageModel
 
@@ -106,7 +109,11 @@ async def open_app(config: Config) -> AsyncIterator[App]:
         services = _services(story, RunServicer(runner), child)
         server = RpcServer(config.grpc_address, services, config.keepalive_seconds, config.keepalive_timeout_seconds)
         await stack.enter_async_context(server)
-        yield App(server, runner, model)
+        http = None
+        if config.http_address != NO_GATEWAY:
+            target = reachable(config.grpc_address, server.port)
+            http = await stack.enter_async_context(open_gateway(config, target))
+        yield App(server, http, runner, model)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -19,6 +19,9 @@ _OLLAMA_PORT = 11434
 
 PROMPT_TOKENS = 3_000
 """What a prompt takes at the most beside the chapters that it quotes, in tokens."""
+
+NO_GATEWAY = "off"
+"""The http_address of a service that has no gateway."""
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -57,6 +60,9 @@ class Config(BaseSettings):
     embedded_tokens_per_second: Annotated[float, Field(ge=0, le=1_000_000)] = 40
 
     grpc_address: str = "127.0.0.1:50051"
+    http_address: str = "127.0.0.1:8000"
+    cors_origins: str = ""
+    gateway_target: str = ""
     data_dir: Path = Path(".fabula")
     store_url: str = ""
     log_url: str = ""
@@ -88,9 +94,26 @@ class Config(BaseSettings):
     @field_validator("grpc_address")
     @classmethod
     def _check_address(cls, value: str) -> str:
-        if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}", value) or int(value.rsplit(":", 1)[1]) > 65_535:
+        if not _is_address(value):
             raise ValueError("expected HOST:PORT, for example 127.0.0.1:50051 (port 0 takes a free one)")
         return value
+
+    @field_validator("http_address")
+    @classmethod
+    def _check_http_address(cls, value: str) -> str:
+        if value != NO_GATEWAY and not _is_address(value):
+            raise ValueError(
+                f"expected HOST:PORT, for example 127.0.0.1:8000 (port 0 takes a free one), or {NO_GATEWAY}"
+            )
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: str) -> str:
+        origins = [each.strip() for each in value.split(",") if each.strip()]
+        if not all(re.fullmatch(r"https?://(\[[0-9a-f:]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?", each) for each in origins):
+            raise ValueError("expected origins with commas between, for example https://stories.example")
+        return ",".join(origins)
 
     @field_validator("ollama_base_url")
     @classmethod
@@ -115,9 +138,21 @@ class Config(BaseSettings):
         return value
 
     @property
+    def allowed_origins(self) -> Sequence[str]:
+        """The sites whose pages may call the gateway."""
+        return [each for each in self.cors_origins.split(",") if each]
+
+    @property
     def default_database_url(self) -> str:
         """The SQLite file in the data directory, where log and store live unless their URLs say otherwise."""
         return f"sqlite:///{self.data_dir / 'fabula.db'}"
+
+
+def _is_address(value: str) -> bool:
+    return (
+        re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}", value) is not None
+        and int(value.rsplit(":", 1)[1]) <= 65_535
+    )
 
 
 def load_config() -> Config:

@@ -47,6 +47,7 @@ async def serving(**settings: Any) -> AsyncIterator[Served]:
     config = Config(
         **{
             "grpc_address": "127.0.0.1:0",
+            "http_address": "off",
             "log_url": "memory:",
             "store_url": "memory:",
             "embedded_tokens_per_second": 0,
@@ -93,13 +94,14 @@ class ServerProcess:
     def __init__(self, data_dir: Path, *, environment: Mapping[str, str] | None = None, **settings: Any) -> None:
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("FABULA_")}
         self._environment |= environment or {}
-        defaults = {"grpc_address": "127.0.0.1:0", "data_dir": data_dir, "model_seed": 7}
+        defaults = {"grpc_address": "127.0.0.1:0", "http_address": "off", "data_dir": data_dir, "model_seed": 7}
         for name, value in (defaults | settings).items():
             self._environment[f"FABULA_{name.upper()}"] = str(value)
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self.lines: list[str] = []
         self.port = 0
+        self.http_port = 0
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -124,6 +126,8 @@ class ServerProcess:
         """Starts it, on the port that it had before if it had one, and returns once it serves."""
         if self.port:
             self._environment["FABULA_GRPC_ADDRESS"] = self.address
+        if self.http_port:
+            self._environment["FABULA_HTTP_ADDRESS"] = f"127.0.0.1:{self.http_port}"
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -167,7 +171,8 @@ class ServerProcess:
             self.lines.append(line)
             write_journal(line)
             if '"serving"' in line:
-                self.port = json.loads(line)["port"]
+                ports = json.loads(line)
+                self.port, self.http_port = ports["port"], ports["http_port"]
                 serving.set()
 
 

@@ -28,6 +28,8 @@ UNSET = {
     "log_url": "SQLite in the data directory",
     "review_model": "the model that tells",
     "guard_model": "none",
+    "cors_origins": "none",
+    "gateway_target": "none",
 }
 """What the table says of settings that are empty by default."""
 
@@ -84,6 +86,20 @@ async def test_every_grpcurl_command_of_the_readme_does_what_it_says() -> None:
             for name, maker in MADE_BY.items():
                 if maker in command and name not in known:
                     known[name] = re.findall(rf'"{name}": "(\w+)"', output)[0]
+
+
+async def test_the_curl_command_of_the_readme_reads_a_whole_story() -> None:
+    if shutil.which("curl") is None:
+        assert "FABULA_REQUIRE_ALL" not in os.environ, "curl is not installed"
+        pytest.skip("curl is not installed")
+    (command,) = re.findall(r"^curl -N .+$", README, re.MULTILINE)
+    async with serving(http_address="127.0.0.1:0") as served:
+        assert served.app.http is not None
+        address = f"127.0.0.1:{served.app.http.port}"
+        code, output = await run(served, command.replace("127.0.0.1:8000", address).replace("-N", "-sN"))
+    assert code == 0
+    assert '"type": "complete"' in output or '"type":"complete"' in output
+    assert output.count("event: story_chunk") == output.count("id: ") > 10
 
 
 async def run(served: Served, command: str) -> tuple[int, str]:

@@ -84,7 +84,7 @@ def test_no_text_of_the_request_closes_its_fence(task: StoryTask, story: str, qu
     for name, prompt in {
         "tell": asked.tell(),
         "rewrite": asked.rewrite(story, issues),
-        "simplify": asked.simplify(story),
+        "simplify": asked.simplify(story) or asked.tell(),
         "finish": asked.finish(story, whole=False),
     }.items():
         request = request_of(prompt)

@@ -17,9 +17,11 @@ _MARGIN = 4
 # Before white space and quotes, full stops and colons are punctuation.
 _STARTERS = re.compile(r"""[\d@+(]|[.:](?![\s"'”’“‘»«])""")
 
-# What a row of figures is (a date, a sum, a telephone number) is known once it has ended.
-_FIGURES = re.compile(r"(?<!\d)[+(]?\d(?:[ ./\-]?\d| ?\(|\)[ ./\-]?){0,31}[ ./\-]?\Z")
-_LONGEST_FIGURES = 66
+_WINDOW = 80
+"""Characters from its first one on that a pattern sees: once there are as many, whether it matches is decided."""
+
+# What a row of figures is (a date, a sum, a telephone number) is known once it has ended, or fills the window.
+_GROWING = re.compile(r"[+(]?\d[\d \t\n()./·\-]*+\Z")
 
 
 class Pattern(NamedTuple):
@@ -51,14 +53,18 @@ def scan_patterns(
 ) -> tuple[list[tuple[str, int, int]], int]:
     """The matches from `begin` on as (category, start, end), and the first place at which there may yet be one."""
     found: list[tuple[str, int, int]] = []
-    growing = None if ended else _FIGURES.search(shown, max(begin, len(shown) - _LONGEST_FIGURES))
-    limit = growing.start() if growing else len(shown)
-    for starter in _STARTERS.finditer(shown, begin, limit):
+    for starter in _STARTERS.finditer(shown, begin):
+        start = starter.start()
+        # Nothing beyond the window counts, or the finding would depend on how much of the text has come.
+        edge = start + _WINDOW
+        decided = ended or len(shown) >= edge
+        if not decided and _GROWING.match(shown, start):
+            return found, start
         for pattern in patterns:
-            match = pattern.regex.match(shown, starter.start(), partial=not ended)
+            match = pattern.regex.match(shown, start, edge, partial=not decided)
             if match is None:
                 continue
-            if not ended and (match.partial or match.end() > len(shown) - _MARGIN):
-                return found, starter.start()
+            if not decided and (match.partial or match.end() > len(shown) - _MARGIN):
+                return found, start
             found.append((pattern.category, match.start(), match.end()))
-    return found, limit
+    return found, len(shown)

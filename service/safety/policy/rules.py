@@ -124,9 +124,8 @@ def _phrase_fault(phrase: str) -> str | None:
 
 def _allow_faults(category: Category, rule: Rule) -> Iterator[str]:
     for language, phrases in rule.allow.items():
-        found = [
-            phrase for other, of, phrase in _phrases(category) if of in {language, EVERY_LANGUAGE} and other.phrases
-        ]
+        applying = {language, EVERY_LANGUAGE, "en"}
+        found = [phrase for _, of, phrase in _phrases(category) if of in applying]
         screen = Screen({category.category: found})
         for phrase in phrases:
             if not screen.find(phrase):

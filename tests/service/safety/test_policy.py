@@ -55,7 +55,7 @@ def test_every_phrase_is_found_in_each_band_and_language_that_it_is_for() -> Non
         ("A dead body lay there.", ["3-5", "6-8"]),
         ("He shot him with an arrow.", ["3-5", "6-8"]),
         ("The pirate drank rum.", ["3-5", "6-8"]),
-        ("The zombies came.", ["3-5", "6-8"]),
+        ("The zombies came.", ["3-5"]),
         ("It was murder.", ["3-5", "6-8", "9-12"]),
         ("You are worthless!", ["3-5", "6-8", "9-12"]),
         ("Call 555-0199-22 now.", ["3-5", "6-8", "9-12"]),
@@ -75,8 +75,9 @@ def test_ages_of_a_band_and_beyond_share_a_screen(age: int, same_as: int) -> Non
 def test_the_language_of_the_reader_decides(tag: str) -> None:
     screen = POLICY.screen(7, tag)
     assert _categories(screen, "Er wurde ermordet.") == ["violence"]
-    assert _categories(screen, "Das ist rum.") == ["substances"]
-    assert _categories(screen, "Der Mann, den sie murder nannten.") == []
+    assert _categories(screen, "Ein Glas Rum.") == ["substances"]
+    assert _categories(screen, "Das Jahr ist rum.") == []
+    assert _categories(screen, "Der Mann, den sie murder nannten.") == ["violence"]
     assert _categories(screen, "What the fuck.") == ["sexual"]
 
 
@@ -163,6 +164,67 @@ def test_phrases_of_our_own_are_blocked_as_well() -> None:
 )
 def test_a_word_is_judged_by_its_sense(text: str, found: list[str]) -> None:
     assert _categories(POLICY.screen(7, "en"), text) == found
+
+
+@pytest.mark.parametrize(
+    ("age", "language", "text"),
+    [
+        (6, "en", "Please don't play with matches."),
+        (6, "en", "Mustn't we ask? You should never eat wild mushrooms, said the gnome."),
+        (6, "en", "Do not eat toadstools, said the hedgehog."),
+        (6, "en", "You shouldn't hide in the fridge, said the penguin."),
+        (6, "en", "Don't jump off the roof, called the hen."),
+        (6, "en", "The bee was drunk on sunshine."),
+        (6, "en", "He cut himself on a thorn, and Ada fetched a plaster."),
+        (6, "en", "The bat hung himself upside down from the beam."),
+        (6, "en", "The drum scared me to death!"),
+        (6, "en", "That owl frightened us to death, giggled the mice."),
+        (6, "en", "I love you to death, said the bear."),
+        (6, "en", "He stabbed the potato with his fork."),
+        (6, "en", "The fire is about to die, so bring a log."),
+        (6, "en", "The wind was going to die down by noon."),
+        (6, "en", "Nobody loves you more than I do."),
+        (6, "en", "No one likes you as much as your dog does."),
+        (6, "en", "You are nothing like a wolf, said the lamb."),
+        (6, "en", "You're nothing short of a marvel."),
+        (6, "en", "I'll beat you up the hill!"),
+        (6, "en", "The snail beat the children in the race."),
+        (6, "en", "What a rum thing, said the walrus."),
+        (6, "en", "A naked little bird sat in the nest."),
+        (6, "en", '"But he is naked!" cried the child.'),
+        (6, "en", "You prick your finger, and then you sleep a hundred years."),
+        (6, "en", "The old man carried a bundle of faggots."),
+        (6, "de", "Ich bringe dich um acht ins Bett."),
+        (6, "de", "Ich bringe dich um die Ecke nach Hause."),
+        (6, "de", "Niemand liebt dich mehr als ich."),
+        (6, "de", "Niemand mag dich so wie ich."),
+        (6, "de", "Halt den Mund auf, sagte der Zahnarzt."),
+        (6, "de", "Na, du fette Henne, sagte der Hahn."),
+        (6, "es", "Un cono de helado para la niña."),
+    ],
+)
+def test_what_only_begins_like_a_phrase_passes(age: int, language: str, text: str) -> None:
+    assert POLICY.screen(age, language).find(text) == []
+
+
+@pytest.mark.parametrize(
+    ("age", "language", "text"),
+    [
+        (7, "en", "Why not play with matches?"),
+        (7, "en", "She stabbed at him."),
+        (7, "en", "He shot him a second time."),
+        (4, "en", "They froze to death."),
+        (7, "en", "You are nothing. Nobody loves you."),
+        (7, "en", "He cut himself on purpose."),
+        (7, "de", "Ich bringe dich um!"),
+        (4, "de", "Fahr zur Hölle!"),
+        (7, "fr", "What the hell!"),
+        (7, "es", "¡Coño!"),
+        (7, "it", "Il suo pene."),
+    ],
+)
+def test_what_is_allowed_hides_nothing_else(age: int, language: str, text: str) -> None:
+    assert POLICY.screen(age, language).find(text) != []
 
 
 def test_the_packaged_files_are_read_as_they_are() -> None:

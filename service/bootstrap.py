@@ -43,9 +43,6 @@ CODECS = {codec.workflow: codec for codec in (StoryCodec(),)}
 LAST_WORDS_SECONDS = 5.0
 """How long watchers may take to read the last events of their runs when the service stops."""
 
-AGES = range(3, 13)
-"""Of readers, in years."""
-
 _DAY_SECONDS = 86_400.0
 
 DEMO_CHILD = child_pb2.Child(
@@ -118,10 +115,9 @@ async def open_app(config: Config) -> AsyncIterator[App]:
 
 @cache
 def _policy() -> Policy:
-    """Read once a process, for it comes with the code; the screens of English are made now, so that no story waits."""
+    """Read once a process, for it comes with the code. The most usual screen is made now, the others when asked for."""
     policy = load_policy({CATEGORY: secrets()})
-    for age in AGES:
-        policy.screen(age, "en")
+    policy.screen(DEMO_CHILD.age, DEMO_CHILD.language)
     return policy
 
 

@@ -149,7 +149,7 @@ class Screen:
 
 def phrase_of(written: str, category: str, *, allowed: bool = False) -> Phrase:
     """A phrase as the automaton takes it."""
-    latin = all(has_latin(letter) for letter in _LETTER.findall(written))
+    latin = written.isascii() or all(has_latin(letter) for letter in _LETTER.findall(written))
     return Phrase(folded(written)[0], category, allowed, latin)
 
 

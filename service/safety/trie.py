@@ -145,6 +145,7 @@ class _Walk:
 
 
 def _keys(plain: str) -> Iterator[str]:
+    """The phrase word by word, each with what stands before it."""
     at, before = gap(plain, 0)[1], ""
     while at < len(plain):
         word, end, _ = next(readings(plain, at))

@@ -20,7 +20,7 @@ ADDRESS ?= 127.0.0.1:50051
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-run: $(VENV)/.run ## install what is needed and serve stories on 127.0.0.1:50051
+run: $(VENV)/.run ## install what is needed and serve stories on 127.0.0.1:50051, and the page on http://127.0.0.1:8000
 	exec python -m service
 
 story: $(VENV)/.run ## ask the running service for a story: make story THEME="a lost key" AGE=8

@@ -1,16 +1,13 @@
 """What README says is true: its commands run, and its table is the configuration."""
 
 import asyncio
-import os
 import re
-import shutil
 from pathlib import Path
-
-import pytest
 
 from fabula.story.v1 import story_pb2
 from service.config import Config
 from tests.harness import Served, serving
+from tests.tools import required
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -70,9 +67,7 @@ MADE_BY = {"run_id": "/GenerateStory", "story_id": "/GenerateStory", "child_id":
 
 
 async def test_every_grpcurl_command_of_the_readme_does_what_it_says() -> None:
-    if shutil.which("grpcurl") is None:
-        assert "FABULA_REQUIRE_ALL" not in os.environ, "grpcurl is not installed"
-        pytest.skip("grpcurl is not installed")
+    required("grpcurl")
     async with serving(grpc_address="127.0.0.1:0") as served:
         known: dict[str, str] = {}
         for command in COMMANDS:
@@ -89,9 +84,7 @@ async def test_every_grpcurl_command_of_the_readme_does_what_it_says() -> None:
 
 
 async def test_the_curl_command_of_the_readme_reads_a_whole_story() -> None:
-    if shutil.which("curl") is None:
-        assert "FABULA_REQUIRE_ALL" not in os.environ, "curl is not installed"
-        pytest.skip("curl is not installed")
+    required("curl")
     (command,) = re.findall(r"^curl -N .+$", README, re.MULTILINE)
     async with serving(http_address="127.0.0.1:0") as served:
         assert served.app.http is not None

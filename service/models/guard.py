@@ -99,9 +99,11 @@ class OllamaGuard:
             facts = {"error": type(error).__name__, "reason": type(typed).__name__, "places": places(error)}
             _log.warning("model_failed", model=self.name, **facts)
             raise typed from error
-        verdict = self._read(str(message.text))
+        # "safe" may be how a longer answer began: a verdict that broke off or was cut is none.
+        whole = message.response_metadata.get("done_reason") == "stop"
+        verdict = self._read(str(message.text)) if whole else None
         if verdict is None:
-            raise ModelOutputInvalid("The guard model's answer is no verdict.")
+            raise ModelOutputInvalid("The guard model's answer is no verdict, or not the whole of one.")
         return verdict
 
 

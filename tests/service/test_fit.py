@@ -101,7 +101,7 @@ async def test_an_easier_text_that_is_not_approved_is_dropped(
 
 async def test_a_run_that_has_no_time_for_another_round_keeps_its_chapter(serve: Serve, ollama: OllamaServer) -> None:
     simplifies(ollama, Reply(content=chapter(EASY), stall_after=1))
-    async with serve(run_timeout_seconds=2) as served:
+    async with serve(run_timeout_seconds=5) as served:
         events = await collect(served.client.tell("stars", age=4))
         story = await served.client.get_story(events[-1].complete.story_id)
     assert standing(events) == events[-1].complete.story_content == story.chapters[0].story_content == HARD

@@ -1,5 +1,6 @@
 """The review of a whole chapter by models: what they say counts, and what they fail to say approves nothing."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from fabula import RunFailed
 from fabula.run.v1 import run_pb2
 from fabula.story.v1 import story_pb2
 from tests.conftest import Serve
-from tests.harness import collect, outcome, standing
+from tests.harness import WITHIN, collect, outcome, standing
 from tests.ollama_server import OllamaServer, Reply
 from tests.stories import TEXT, chapter, is_review
 
@@ -113,6 +114,26 @@ async def test_what_is_not_approved_is_withdrawn_before_it_is_said(serve: Serve,
         await served.client.cancel_run(stream.run_id)
         later, _ = await outcome(served.client.watch(stream.run_id))
     assert stream.text == standing(later) == ""
+
+
+@pytest.mark.parametrize("hanging", ["review", "guard"])
+async def test_a_stop_closes_the_connections_to_all_who_review(
+    serve: Serve, ollama: OllamaServer, hanging: str
+) -> None:
+    stalled = Reply(stall_before_headers=True)
+    settings = guarded("safe", ollama)
+    kind = is_review if hanging == "review" else (lambda request: "guard" in request.model)
+    ollama.answer(kind, lambda _: stalled)
+    async with serve(**settings) as served, asyncio.timeout(WITHIN):
+        stream = served.client.tell("night")
+        reading = asyncio.create_task(outcome(stream))
+        await ollama.wait_stalled(1)
+        run = await served.client.cancel_run(stream.run_id)
+        await ollama.wait_for_chats(0)
+        _, error = await reading
+    assert run.state == run_pb2.RUN_STATE_CANCELLED
+    assert isinstance(error, RunFailed)
+    assert error.reason == "RUN_CANCELLED"
 
 
 async def test_another_model_reviews_when_one_is_named(serve: Serve, ollama: OllamaServer) -> None:

@@ -2,20 +2,21 @@
 
 import asyncio
 import json
-import shutil
 from collections.abc import Sequence
 from typing import Any
 
+import grpc.aio
 import pytest
 from google.protobuf import json_format
 
 from fabula.run.v1 import run_pb2
 from fabula.story.v1 import story_pb2
 from tests.conftest import Serve
-from tests.harness import WITHIN, Served, collect, standing
+from tests.harness import WITHIN, Served, collect, outcome, standing
 from tests.ollama_server import OllamaServer, Reply
 from tests.service.gateway.browser import GENERATE, NIGHT, Read, browsing, read, reason, watch_path
 from tests.stories import TEXT, UNFIT, chapter
+from tests.tools import required
 
 HTTP = {"http_address": "127.0.0.1:0"}
 
@@ -64,9 +65,7 @@ async def test_a_story_is_the_same_over_http_as_over_grpc(serve: Serve, ollama: 
 
 
 async def test_the_documented_call_reads_a_story_line_by_line(serve: Serve, ollama: OllamaServer) -> None:
-    curl = shutil.which("curl")
-    if curl is None:
-        pytest.skip("there is no curl")
+    curl = required("curl")
     ollama.reply_with(Reply(content=chapter()))
     async with serve(**HTTP) as served:
         assert served.app.http is not None
@@ -149,20 +148,15 @@ async def test_a_run_that_ended_badly_tells_its_error_and_then_204(serve: Serve,
         await http.post(f"/api/v1/runs/{found.run_id}:cancel")
         found.events += (await read(http, GENERATE, NIGHT, cursor=found.events[-1].id)).events
         done = await http.get(GENERATE, params=NIGHT, headers={"Last-Event-ID": found.events[-1].id})
-        events = [event async for event in _quietly(served, found.run_id)]
+        watched = served.stories().WatchStory(story_pb2.WatchStoryRequest(run_id=found.run_id))
+        events, error = await outcome(watched)
+    assert isinstance(error, grpc.aio.AioRpcError)
+    assert error.code() is grpc.StatusCode.CANCELLED
     assert found.data[-1]["type"] == "error"
     assert found.data[-1]["data"]["code"] == "run_cancelled"
     assert found.data[-1]["data"]["status"]["code"] == 1
     assert done.status_code == 204
     assert found.sequences == [event.sequence for event in events]
-
-
-async def _quietly(served: Served, run_id: str) -> Any:
-    try:
-        async for event in served.stories().WatchStory(story_pb2.WatchStoryRequest(run_id=run_id)):
-            yield event
-    except Exception as error:  # noqa: BLE001 -- how it ended is not asked here
-        del error
 
 
 @pytest.mark.parametrize("cursor", ["x", ":1", "run:", "run:-1", "run:1:2", "run:9999999999", "a b:1", "run:1.5"])

@@ -72,6 +72,22 @@ async def test_what_is_no_verdict_is_none(server: OllamaServer, model: str, answ
         await verdict(server, model, answer)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Reply(content="safe", end_without_done=True),
+        Reply(content="safe", done_reason="length"),
+        Reply(content="unsafe\nS1", cut_after=1),
+    ],
+)
+async def test_a_verdict_that_broke_off_is_none(server: OllamaServer, broken: Reply) -> None:
+    server.reply_by_default(broken)
+    async with open_guard(config(server, "llama-guard3")) as guard:
+        assert guard is not None
+        with pytest.raises((ModelUnavailable, ModelOutputInvalid)):
+            await guard.judge("Tell a story.", "Once upon a time.")
+
+
 async def test_the_guard_is_asked_plainly_and_coldly(server: OllamaServer) -> None:
     await verdict(server, "llama-guard3", "safe")
     (asked,) = server.requests

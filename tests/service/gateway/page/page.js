@@ -1,6 +1,6 @@
 // Where the page's modules lie, and what a browser has and Node has not.
 
-export const PAGE = "../../service/gateway/page";
+export const PAGE = "../../../../service/gateway/page";
 
 /** Timers that run when they are told to. */
 export class Clock {

@@ -12,17 +12,26 @@ const EVENT_ID = /^id: ?([A-Za-z0-9_-]+):\d+\r?$/m;
 /**
  * Asks for a chapter; answers the run's id as soon as it is known, and `letGo`, to be called once the run is being
  * followed. By POST, as the words of a child belong in no address and so in no proxy's log; the request's request_id
- * makes asking again harmless.
+ * makes asking again harmless, which is done when an answer breaks off before its first event.
  */
 export async function begin(request) {
-  const asking = new AbortController();
-  const answer = await send("/api/v1/stories/generate/stream", {
+  for (const wait of [...WAITS, null]) {
+    const asking = new AbortController();
+    const answer = await ask(request, asking.signal);
+    const runId = await firstRunId(answer.body.getReader());
+    if (runId) return { runId, letGo: () => asking.abort() };
+    if (wait) await new Promise((passed) => setTimeout(passed, wait));
+  }
+  throw new CallError("NO_CONNECTION");
+}
+
+function ask(request, signal) {
+  return send("/api/v1/stories/generate/stream", {
     method: "POST",
     headers: { Accept: "text/event-stream", "Content-Type": "application/json" },
     body: JSON.stringify(request),
-    signal: asking.signal,
+    signal,
   });
-  return { runId: await firstRunId(answer.body.getReader()), letGo: () => asking.abort() };
 }
 
 async function firstRunId(reader) {
@@ -30,7 +39,7 @@ async function firstRunId(reader) {
   let text = "";
   for (;;) {
     const { value, done } = await reader.read().catch(() => ({ done: true }));
-    if (done) throw new CallError("NO_CONNECTION");
+    if (done) return "";
     text += decoder.decode(value, { stream: true });
     const found = EVENT_ID.exec(text.slice(0, text.lastIndexOf("\n") + 1));
     if (found) return found[1];

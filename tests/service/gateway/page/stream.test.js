@@ -138,7 +138,17 @@ test("begins by POST and finds the run's id, wherever the answer is cut", async 
   assert.deepEqual(JSON.parse(globalThis.asked.options.body), { theme: "a fox", request_id: "r1" });
 });
 
-test("an answer that ends before its first event is a lost connection", async () => {
-  answering("retry: 1000\n\n");
-  await assert.rejects(begin({}), { reason: "NO_CONNECTION" });
+test("an answer that ends before its first event is asked for again, and in the end a lost connection", async () => {
+  const asked = [];
+  globalThis.fetch = async (path, { body }) => {
+    asked.push(body);
+    return { ok: true, body: { getReader: () => ({ read: async () => ({ done: true }) }) } };
+  };
+  const end = begin({ request_id: "r1" }).catch((error) => error.reason);
+  for (let turn = 0; turn < 5; turn++) {
+    await settle();
+    clock.pass(8_000);
+  }
+  assert.equal(await end, "NO_CONNECTION");
+  assert.deepEqual(asked, Array(6).fill('{"request_id":"r1"}'));
 });

@@ -1,0 +1,73 @@
+"""What goes wrong is told in words that a parent understands, with a way on."""
+
+import json
+
+import pytest
+from playwright.async_api import Route
+
+from tests.conftest import Serve
+from tests.harness import serving
+from tests.ollama_server import OllamaServer, Reply
+from tests.service.gateway.page.conftest import Play
+from tests.service.gateway.page.reader import PAGE, page_of, plain
+from tests.stories import TEXT, chapter
+
+
+async def test_a_theme_that_is_unfit_is_asked_for_in_other_words(play: Play) -> None:
+    async with serving(**PAGE) as served, play(page_of(served)) as reader:
+        await reader.begin("a fox is stabbed")
+        await reader.heading("Let us find other words")
+        assert "It is about the idea for the story." in await reader.trouble.inner_text()
+        await reader.press("Choose something else")
+        await reader.page.locator(".theme").first.wait_for()
+
+
+async def test_a_model_that_is_not_there_is_said_and_tried_again(
+    serve: Serve, ollama: OllamaServer, play: Play
+) -> None:
+    ollama.reply_by_default(Reply(status=404))
+    async with serve(**PAGE) as served, play(page_of(served)) as reader:
+        await reader.begin()
+        await reader.heading("The storyteller is not there")
+        ollama.reply_by_default(Reply(content=chapter()))
+        await reader.press("Try again")
+        assert await reader.finish() == plain(TEXT)
+
+
+async def test_a_service_that_is_full_is_said_and_tried_again(serve: Serve, ollama: OllamaServer, play: Play) -> None:
+    ollama.reply_by_default(Reply(content=chapter(), stall_after=1))
+    async with serve(**PAGE, max_runs=1) as served, play(page_of(served)) as reader:
+        other = served.client.tell("stars")
+        await anext(aiter(other))
+        await ollama.wait_stalled(1)
+        await reader.begin()
+        await reader.heading("Many stories are being told just now")
+        ollama.release()
+        await other.result()
+        ollama.reply_by_default(Reply(content=chapter()))
+        await reader.press("Try again")
+        assert await reader.finish() == plain(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "heading"),
+    [
+        (503, "SHUTTING_DOWN", "The storyteller needs a moment"),
+        (401, "UNAUTHENTICATED", "This page may not open the stories"),
+        (500, "A_REASON_OF_TOMORROW", "Something went wrong"),
+    ],
+)
+async def test_every_refusal_has_words_and_a_retry(play: Play, status: int, reason: str, heading: str) -> None:
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}
+    body = json.dumps({"error": {"code": 3, "status": "X", "message": "", "details": [info]}})
+
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=status, content_type="application/json", body=body)
+
+    async with serving(**PAGE) as served, play(page_of(served)) as reader:
+        await reader.page.route("**/generate/stream", refuse)
+        await reader.begin()
+        await reader.heading(heading)
+        await reader.page.unroute("**/generate/stream")
+        await reader.press("Try again")
+        await reader.finish()

@@ -9,15 +9,16 @@ from pathlib import Path
 
 from tests.tools import required
 
-_OFFLINE = (
+_QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
     "--disable-gpu",
     "--disable-dev-shm-usage",
+    "--hide-scrollbars",
 )
-"""Chromium asks for nothing but what the page asks for."""
+"""Chromium asks for nothing but what the page asks for, and needs no screen."""
 
 _LISTENS = re.compile(r"DevTools listening on (ws://\S+)")
 
@@ -29,7 +30,7 @@ def chromium(profile: Path) -> Iterator[str]:
     # Chromium's sandbox can't be had by root, as whom a container runs.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     process = subprocess.Popen(
-        [*command, *_OFFLINE, *sandbox, "about:blank"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [*command, *_QUIET, *sandbox, "about:blank"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     try:
         yield _address(process)

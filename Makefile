@@ -11,6 +11,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 PROTOS = $(shell cd protos && find fabula -name '*.proto' | sort)
 GENERATED := clients/python
 CONTRACT := protos/contract.binpb
+COMMENTED := service/gateway/commented.binpb
 THEME ?= a fox who fears the dark
 AGE ?= 6
 ADDRESS ?= 127.0.0.1:50051
@@ -42,7 +43,7 @@ check: $(VENV)/.dev ## format, lint, types, layers, protos, generated code
 .PHONY: stale
 stale:
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
-	$(MAKE) --no-print-directory stubs OUT="$$tmp"; \
+	$(MAKE) --no-print-directory stubs OUT="$$tmp" COMMENTED="$$tmp/commented.binpb"; \
 	buf build protos --exclude-source-info -o "$$tmp/contract.binpb"; \
 	for package in fabula buf; do \
 	  diff -r <(cd $(GENERATED) && find $$package -name '*_pb2*' | grep -v __pycache__ | sort) <(cd "$$tmp" && find $$package -name '*_pb2*' | sort) \
@@ -52,6 +53,7 @@ stale:
 	  cmp -s "$$tmp/$$file" "$(GENERATED)/$$file" || { echo "$(GENERATED)/$$file is stale: run 'make generate'"; exit 1; }; \
 	done; \
 	cmp -s "$$tmp/contract.binpb" $(CONTRACT) || { echo "$(CONTRACT) is stale: run 'make generate'"; exit 1; }; \
+	cmp -s "$$tmp/commented.binpb" $(COMMENTED) || { echo "$(COMMENTED) is stale: run 'make generate'"; exit 1; }; \
 	echo "generated code is up to date"
 
 generate: $(VENV)/.dev ## check the protos, generate clients/python and record the contract
@@ -68,6 +70,8 @@ stubs:
 	  --python_out=$(OUT) --mypy_out=quiet:$(OUT) $(PROTOS) buf/validate/validate.proto
 	python -m grpc_tools.protoc -I protos -I third_party/protos \
 	  --grpc_python_out=$(OUT) --mypy_grpc_out=quiet:$(OUT) $(filter %_service.proto,$(PROTOS))
+	python -m grpc_tools.protoc -I protos -I third_party/protos \
+	  --include_source_info --descriptor_set_out=$(COMMENTED) $(PROTOS)
 
 lock: $(VENV)/.dev ## resolve the dependencies anew into requirements/*.lock
 	for set in run dev; do \

@@ -1,9 +1,12 @@
 """The constraints of the protos (buf.validate) in the words of JSON Schema, as far as it has words for them."""
 
+from collections.abc import Collection
 from typing import Any
 
+import protovalidate
 from buf.validate import validate_pb2
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message_factory import GetMessageClass
 
 Schema = dict[str, Any]
 
@@ -25,6 +28,13 @@ def constraints(field: FieldDescriptor) -> Schema:
     if rules.ignore == validate_pb2.IGNORE_IF_ZERO_VALUE and "pattern" in schema:
         schema["pattern"] = f"^$|{schema['pattern']}"
     return schema
+
+
+def required(kind: Descriptor) -> Collection[str]:
+    """The fields without which the service refuses a message: those that break their rules in an empty one."""
+    violations = protovalidate.collect_violations(GetMessageClass(kind)())
+    paths = [each.proto.field.elements for each in violations if each.proto.field is not None]
+    return {path[0].field_name for path in paths if len(path) == 1}
 
 
 def _of_value(rules: Any) -> Schema:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.bench import cost, crash, frozen, gate, many, stops
+from tests.bench import cost, crash, frozen, gate, gateway, many, stops
 from tests.bench.report import Report, print_report, say, write_report
 
 PART_SECONDS = 300.0
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[], Awaitable[Report]]] = {
     "frozen": frozen.measure,
     "many": many.measure,
     "gate": gate.measure,
+    "gateway": gateway.measure,
 }
 
 

@@ -1,8 +1,10 @@
 """Whatever a story holds, parsers that are not ours read it as it is."""
 
 import asyncio
+import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +16,10 @@ from fabula.run.v1 import run_pb2
 from fabula.story.v1 import story_service_pb2
 from fabula.story.v1.story_pb2 import StoryEvent
 from service.gateway.frames import Framer, LineFramer
+from tests.harness import WITHIN
 from tests.service.gateway.browser import GENERATE, NIGHT, read
 from tests.service.gateway.upstream import RUN_ID, fronted, told
+from tests.tools import needed_module, required
 
 GENERATE_STORY: MethodDescriptor = story_service_pb2.DESCRIPTOR.services_by_name["StoryService"].methods_by_name[
     "GenerateStory"
@@ -30,9 +34,18 @@ NASTY = {
     "combining": "e\u0301 Z\u0335\u0322\u0321a\u0334",
     "controls": "\x00\x01\x1f\x7f\ufeff",
     "quotes": "\"'\\/</script><!--",
+    "byte order mark": "\ufeffOnce",
+    "spaces at both ends": "  and so  ",
+    "like a field": "data",
+    "like escapes": "\\n \\u2028 \\\u2028 \\ud83e",
+    "lone carriage return": "\r",
+    "no characters": "\ufffe\uffff\U0010ffff",
     "empty": "",
     "one megabyte": "Es war einmal 🦊 " * 50_000,
 }
+
+PARSE_EVENTS = Path(__file__).parent / "parse_events.js"
+WHOLE = 1 << 30
 
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
@@ -49,6 +62,51 @@ async def test_two_parsers_read_any_text(text: str) -> None:
         (each.id, each.event, each.data) for each in found.events
     ]
     assert [json.loads(line)["data"] for line in lines.decode().splitlines()] == [each["data"] for each in found.data]
+
+
+async def test_a_browsers_parser_reads_any_text_however_the_bytes_are_cut() -> None:
+    needed_module("eventsource-parser")
+    texts = [(text, size) for text in NASTY.values() for size in _cuts(text)]
+    raw = await _streams(NASTY.values())
+    found = await _parsed((raw[text], size) for text, size in texts)
+    for (text, size), events in zip(texts, found, strict=True):
+        assert [(each["event"], each["id"]) for each in events] == [
+            ("story_chunk", f"{RUN_ID}:{sequence}") for sequence in (1, 2, 3, 4)
+        ]
+        data = [json.loads(each["data"])["data"] for each in events]
+        assert [each["chunk"] for each in data[:3]] == ["Once. ", text, " The end."], size
+        assert data[3]["story_content"] == f"Once. {text} The end."
+
+
+def _cuts(text: str) -> Sequence[int]:
+    """Sizes of pieces; bytes one by one would take long where they are many."""
+    return (1, 2, 3, 5, 7, 64, WHOLE) if len(text) < 1_000 else (65_521, WHOLE)
+
+
+async def _streams(texts: Iterable[str]) -> Mapping[str, bytes]:
+    """What the gateway sends of the story with each text in its midst."""
+    raw: dict[str, bytes] = {}
+    async with fronted() as front:
+        for text in texts:
+            front.service.events = told("Once. ", text, " The end.")
+            raw[text] = (await front.http.get(GENERATE, params=NIGHT)).content
+    return raw
+
+
+async def _parsed(streams: Iterable[tuple[bytes, int]]) -> Sequence[Sequence[dict[str, str]]]:
+    """The events of each stream, as npm's eventsource-parser reads them in pieces of so many bytes."""
+    given = [{"data": base64.b64encode(data).decode(), "size": size} for data, size in streams]
+    process = await asyncio.create_subprocess_exec(
+        required("node"), str(PARSE_EVENTS), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(WITHIN):
+        output, _ = await process.communicate(json.dumps(given).encode())
+    assert process.returncode == 0
+    found: list[list[dict[str, str]]] = [[] for _ in given]
+    for line in output.splitlines():
+        number, event = json.loads(line)
+        found[number].append(event)
+    return found
 
 
 def test_an_event_is_one_frame_with_the_keys_of_its_envelope() -> None:

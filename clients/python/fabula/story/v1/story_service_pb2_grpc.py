@@ -72,9 +72,11 @@ class StoryServiceServicer:
     """
 
     def GenerateStory(self, request, context):
-        """Tells one chapter while it is being written. Errors before the run starts
-        are the status alone; later ones are the `error` event and then the status
-        that it carries. The call's deadline, if it has one, is the run's as well.
+        """Tells one chapter while it is being written. The last event is `complete` or
+        `error`; errors before the run starts are the status alone. The call's
+        deadline, if it has one, is the run's as well.
+
+        After `error` the call ends with the status that the event carries.
 
         The response is StoryEvent itself, not a GenerateStoryResponse: one event
         type is what GenerateStory and WatchStory have in common, and what clients
@@ -88,6 +90,7 @@ class StoryServiceServicer:
 
     def WatchStory(self, request, context):
         """Follows a run from after_sequence on, whether it is under way or has ended.
+
         The response is StoryEvent for the reason given at GenerateStory.
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE

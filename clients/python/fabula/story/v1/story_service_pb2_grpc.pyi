@@ -34,9 +34,11 @@ class StoryServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> StoryServiceAsyncStub: ...
     GenerateStory: _grpc.UnaryStreamMultiCallable[_story_pb2.GenerateStoryRequest, _story_pb2.StoryEvent]
-    """Tells one chapter while it is being written. Errors before the run starts
-    are the status alone; later ones are the `error` event and then the status
-    that it carries. The call's deadline, if it has one, is the run's as well.
+    """Tells one chapter while it is being written. The last event is `complete` or
+    `error`; errors before the run starts are the status alone. The call's
+    deadline, if it has one, is the run's as well.
+
+    After `error` the call ends with the status that the event carries.
 
     The response is StoryEvent itself, not a GenerateStoryResponse: one event
     type is what GenerateStory and WatchStory have in common, and what clients
@@ -46,6 +48,7 @@ class StoryServiceStub:
     """
     WatchStory: _grpc.UnaryStreamMultiCallable[_story_pb2.WatchStoryRequest, _story_pb2.StoryEvent]
     """Follows a run from after_sequence on, whether it is under way or has ended.
+
     The response is StoryEvent for the reason given at GenerateStory.
     buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
@@ -69,9 +72,11 @@ class StoryServiceAsyncStub(StoryServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GenerateStory: _aio.UnaryStreamMultiCallable[_story_pb2.GenerateStoryRequest, _story_pb2.StoryEvent]  # type: ignore[assignment]
-    """Tells one chapter while it is being written. Errors before the run starts
-    are the status alone; later ones are the `error` event and then the status
-    that it carries. The call's deadline, if it has one, is the run's as well.
+    """Tells one chapter while it is being written. The last event is `complete` or
+    `error`; errors before the run starts are the status alone. The call's
+    deadline, if it has one, is the run's as well.
+
+    After `error` the call ends with the status that the event carries.
 
     The response is StoryEvent itself, not a GenerateStoryResponse: one event
     type is what GenerateStory and WatchStory have in common, and what clients
@@ -81,6 +86,7 @@ class StoryServiceAsyncStub(StoryServiceStub):
     """
     WatchStory: _aio.UnaryStreamMultiCallable[_story_pb2.WatchStoryRequest, _story_pb2.StoryEvent]  # type: ignore[assignment]
     """Follows a run from after_sequence on, whether it is under way or has ended.
+
     The response is StoryEvent for the reason given at GenerateStory.
     buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
@@ -107,9 +113,11 @@ class StoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _story_pb2.GenerateStoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_story_pb2.StoryEvent], _abc.AsyncIterator[_story_pb2.StoryEvent]]:
-        """Tells one chapter while it is being written. Errors before the run starts
-        are the status alone; later ones are the `error` event and then the status
-        that it carries. The call's deadline, if it has one, is the run's as well.
+        """Tells one chapter while it is being written. The last event is `complete` or
+        `error`; errors before the run starts are the status alone. The call's
+        deadline, if it has one, is the run's as well.
+
+        After `error` the call ends with the status that the event carries.
 
         The response is StoryEvent itself, not a GenerateStoryResponse: one event
         type is what GenerateStory and WatchStory have in common, and what clients
@@ -125,6 +133,7 @@ class StoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_story_pb2.StoryEvent], _abc.AsyncIterator[_story_pb2.StoryEvent]]:
         """Follows a run from after_sequence on, whether it is under way or has ended.
+
         The response is StoryEvent for the reason given at GenerateStory.
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE

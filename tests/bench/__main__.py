@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.bench import cost, crash, frozen, gate, gateway, many, stops
+from tests.bench import cost, crash, frozen, gate, gateway, many, proxy, stops
 from tests.bench.report import Report, print_report, say, write_report
 
 PART_SECONDS = 300.0
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[], Awaitable[Report]]] = {
     "many": many.measure,
     "gate": gate.measure,
     "gateway": gateway.measure,
+    "proxy": proxy.measure,
 }
 
 

@@ -49,9 +49,9 @@ class Recall:
         comes the text, from the newest chapter back and in whole chapters, of the newest one at least the end.
         `left_out` says what had no room.
         """
-        if not self._branch:
-            return {}
         room = room_tokens - _KEYS
+        if not self._branch or room < 0:
+            return {}
         bible = self._bible(room)
         room -= _size(bible)
         turns = (f"Chapter {each.chapter_number}: {each.turn}" for each in reversed(self._branch) if each.turn)

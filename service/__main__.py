@@ -51,6 +51,8 @@ async def serve(config: Config) -> None:
         _say(f"Fabula tells stories on {address}, by {app.model.name}.")
         if app.http is not None:
             _say(f"Read them in a browser: {app.http.url}")
+        if not config.has_keys:
+            _say("No keys are configured: whoever works on this machine may do everything.")
         _say(f"Ask for one in another terminal: make story{'' if address == _USUAL else f' ADDRESS={address}'}")
         await stop.wait()
         grace = config.shutdown_grace_seconds

@@ -16,12 +16,14 @@ from service.backends import open_backends
 from service.config import NO_GATEWAY, Config
 from service.gateway.opening import open_gateway
 from service.gateway.server import HttpServer, reachable
-from service.models import open_guard, open_model, open_reviewer
+from service.identity import open_authenticator
+from service.models import open_fallback, open_fallback_reviewer, open_guard, open_model, open_reviewer
 from service.rpc.child_servicer import ChildServicer
 from service.rpc.run_servicer import RunServicer
 from service.rpc.server import RpcServer, Service
 from service.runtime.eraser import Eraser
 from service.runtime.model import LanguageModel
+from service.runtime.quota import AccountLimits
 from service.runtime.run import timestamp
 from service.runtime.runner import Runner
 from service.runtime.spec import LOCAL_PRINCIPAL, Limits
@@ -34,6 +36,7 @@ from service.workflows.story.inputs import ProfileCheck
 from service.workflows.story.library import Library
 from service.workflows.story.prompts.secrets import CATEGORY, secrets
 from service.workflows.story.readability import grade
+from service.workflows.story.retrying import Retries
 from service.workflows.story.reviewer import Reviewer
 from service.workflows.story.servicer import StoryServicer
 
@@ -80,6 +83,7 @@ class App:
 async def open_app(config: Config) -> AsyncIterator[App]:
     """Opens everything in order and closes it in reverse. Raises ConfigError, and StoreUnavailable."""
     async with AsyncExitStack() as stack:
+        authenticator = await stack.enter_async_context(open_authenticator(config))
         default = config.default_database_url
         backends = await stack.enter_async_context(
             open_backends(
@@ -91,6 +95,8 @@ async def open_app(config: Config) -> AsyncIterator[App]:
         )
         model = await stack.enter_async_context(open_model(config))
         reviewer = await stack.enter_async_context(open_reviewer(config))
+        fallback = await stack.enter_async_context(open_fallback(config))
+        fallback_reviewer = await stack.enter_async_context(open_fallback_reviewer(config))
         guard = await stack.enter_async_context(open_guard(config))
         policy = _policy()
         # Loads what English is measured by: in the middle of stories it would hold all of them up.
@@ -98,13 +104,18 @@ async def open_app(config: Config) -> AsyncIterator[App]:
         runner = await stack.enter_async_context(Runner(backends.log, backends.store, CODECS, _limits(config)))
         eraser = Eraser(backends.log, backends.store, runner, config.retention_days * _DAY_SECONDS)
         await stack.enter_async_context(eraser)
-        judge = Reviewer(reviewer, guard, policy.categories, config.review_timeout_seconds)
-        workflow = StoryWorkflow(model, judge, backends.store, _budget(config))
+        # Who tells judges, unless one is named who judges all: what else is down may be the model that failed to tell.
+        by_teller = {fallback.name: fallback_reviewer} if fallback is not None and not config.review_model else {}
+        budget = _budget(config)
+        seconds = config.review_timeout_seconds
+        judge = Reviewer(reviewer, guard, policy.categories, seconds, budget.retries, by_teller)
+        workflow = StoryWorkflow(model, judge, backends.store, budget, fallback)
         desk = Desk(backends.store, policy, workflow, config.planned_chapters)
         story = StoryServicer(runner, desk, Library(backends.store, eraser), config.heartbeat_seconds)
         child = ChildServicer(backends.store, eraser, ProfileCheck(policy))
         services = _services(story, RunServicer(runner), child)
-        server = RpcServer(config.grpc_address, services, config.keepalive_seconds, config.keepalive_timeout_seconds)
+        keepalive = (config.keepalive_seconds, config.keepalive_timeout_seconds)
+        server = RpcServer(config.grpc_address, services, authenticator, *keepalive)
         await stack.enter_async_context(server)
         http = None
         if config.http_address != NO_GATEWAY:
@@ -132,9 +143,17 @@ def _limits(config: Config) -> Limits:
     return Limits(
         max_runs=config.max_runs,
         max_streams=config.max_streams,
+        run_watchers=config.run_watchers,
+        # Without keys there is one account: what holds for the whole service holds for it.
+        account=_account_limits(config) if config.has_keys else AccountLimits(),
         run_seconds=config.run_timeout_seconds,
+        pause_seconds=config.pause_seconds,
         linger_seconds=config.linger_seconds,
     )
+
+
+def _account_limits(config: Config) -> AccountLimits:
+    return AccountLimits(config.account_runs_per_minute, config.account_runs, config.account_streams)
 
 
 def _budget(config: Config) -> Budget:
@@ -143,6 +162,7 @@ def _budget(config: Config) -> Budget:
         run_seconds=config.run_timeout_seconds,
         context_tokens=config.model_context_tokens,
         answer_tokens=config.model_max_tokens,
+        retries=Retries(config.model_retries, config.model_retry_seconds),
     )
 
 

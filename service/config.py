@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import ConfigError
@@ -16,15 +16,23 @@ from service.errors import ConfigError
 _PREFIX = "FABULA_"
 _BASE_URL, _HOST = "FABULA_OLLAMA_BASE_URL", "OLLAMA_HOST"
 _OLLAMA_PORT = 11434
+_CLIENT_TOKEN = "FABULA_TOKEN"  # noqa: S105 -- the name of what the terminal program reads
 
 PROMPT_TOKENS = 3_000
 """What a prompt takes at the most beside the chapters that it quotes, in tokens."""
+
+LEAST_SECRET_BYTES = 32
+"""Of a secret that signs tokens: as many as HS256 makes (RFC 7518, 3.2)."""
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+"""What browsers call this machine by."""
 
 NO_GATEWAY = "off"
 """The http_address of a service that has no gateway."""
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=86_400)]
+Share = Annotated[int, Field(ge=0, le=1_000_000)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -41,6 +49,7 @@ class Config(BaseSettings):
     )
 
     model: str = "embedded:storyteller"
+    fallback_model: str = ""
     ollama_base_url: str = Field(
         default=f"http://127.0.0.1:{_OLLAMA_PORT}",
         validation_alias=AliasChoices(_BASE_URL, _HOST),
@@ -53,14 +62,23 @@ class Config(BaseSettings):
     model_connect_seconds: PositiveSeconds = 5
     model_idle_seconds: PositiveSeconds = 120
     model_connections: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    model_retries: Annotated[int, Field(ge=0, le=10)] = 2
+    model_retry_seconds: Annotated[float, Field(ge=0, le=60)] = 0.5
     model_seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
     review_model: str = ""
     review_timeout_seconds: PositiveSeconds = 60
     guard_model: str = ""
     embedded_tokens_per_second: Annotated[float, Field(ge=0, le=1_000_000)] = 40
 
+    auth_secret: SecretStr | None = None
+    auth_key_file: Path | None = None
+    auth_jwks_url: str = ""
+    auth_issuer: str = ""
+    auth_audience: str = "fabula"
+
     grpc_address: str = "127.0.0.1:50051"
     http_address: str = "127.0.0.1:8000"
+    http_hosts: str = ""
     cors_origins: str = ""
     gateway_target: str = ""
     data_dir: Path = Path(".fabula")
@@ -70,8 +88,13 @@ class Config(BaseSettings):
 
     linger_seconds: Seconds = 60
     run_timeout_seconds: PositiveSeconds = 300
+    pause_seconds: PositiveSeconds = 300
     max_streams: Count = 100
     max_runs: Count = 100
+    run_watchers: Count = 100
+    account_runs_per_minute: Share = 30
+    account_runs: Share = 10
+    account_streams: Share = 50
     max_rewrites: Annotated[int, Field(ge=0, le=10)] = 1
     planned_chapters: Annotated[int, Field(ge=1, le=100)] = 5
     retention_days: Annotated[float, Field(ge=0, le=36_500)] = 365
@@ -90,6 +113,35 @@ class Config(BaseSettings):
                 f"chapter and its rewrite) and {PROMPT_TOKENS} for the prompt: Ollama would cut what is more, silently"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        sources = [self.auth_secret is not None, self.auth_key_file is not None, bool(self.auth_jwks_url)]
+        if sum(sources) > 1:
+            raise ValueError(
+                "FABULA_AUTH_SECRET, FABULA_AUTH_KEY_FILE, FABULA_AUTH_JWKS_URL: expected one of them, for a token is "
+                "verified with one kind of key"
+            )
+        if any(sources) and not (self.auth_issuer and self.auth_audience):
+            raise ValueError("FABULA_AUTH_ISSUER: expected the iss of the tokens, as keys are configured")
+        return self
+
+    @field_validator("auth_secret")
+    @classmethod
+    def _check_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < LEAST_SECRET_BYTES:
+            raise ValueError(f"expected at least {LEAST_SECRET_BYTES} bytes, for example of: openssl rand -hex 32")
+        return value
+
+    @field_validator("auth_jwks_url")
+    @classmethod
+    def _check_jwks_url(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = _split_url(value)
+        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("expected https: who could change the answer on its way could sign tokens")
+        return value
 
     @field_validator("grpc_address")
     @classmethod
@@ -115,6 +167,14 @@ class Config(BaseSettings):
             raise ValueError("expected origins with commas between, for example https://stories.example")
         return ",".join(origins)
 
+    @field_validator("http_hosts")
+    @classmethod
+    def _check_hosts(cls, value: str) -> str:
+        hosts = [each.strip().lower() for each in value.split(",") if each.strip()]
+        if not all(re.fullmatch(r"\[[0-9a-f:]+\]|[a-z0-9._-]+", each) for each in hosts):
+            raise ValueError("expected names without ports, with commas between, for example stories.example")
+        return ",".join(hosts)
+
     @field_validator("ollama_base_url")
     @classmethod
     def _normalise_base_url(cls, value: str) -> str:
@@ -138,9 +198,21 @@ class Config(BaseSettings):
         return value
 
     @property
+    def has_keys(self) -> bool:
+        """Whether callers are told apart by tokens."""
+        return self.auth_secret is not None or self.auth_key_file is not None or bool(self.auth_jwks_url)
+
+    @property
     def allowed_origins(self) -> Sequence[str]:
         """The sites whose pages may call the gateway."""
         return [each for each in self.cors_origins.split(",") if each]
+
+    @property
+    def allowed_hosts(self) -> Sequence[str]:
+        """The names that browsers may call the gateway by; none: any."""
+        named = [each for each in self.http_hosts.split(",") if each]
+        # A site can have its own name lead to this machine, and would then be the gateway's own to a browser.
+        return named or ([] if self.has_keys else [*LOOPBACK_NAMES])
 
     @property
     def default_database_url(self) -> str:
@@ -169,7 +241,7 @@ def load_config() -> Config:
 
 def _unknown_names(environment: Mapping[str, str]) -> list[str]:
     # A setting that nothing reads must not look as if it were in force: think of a guard model.
-    known = {_PREFIX + name.upper() for name in Config.model_fields}
+    known = {_CLIENT_TOKEN} | {_PREFIX + name.upper() for name in Config.model_fields}
     unknown = sorted(name for name in environment if name.upper().startswith(_PREFIX) and name.upper() not in known)
     return [f"{name} is not a setting of this version; README lists those that are" for name in unknown]
 

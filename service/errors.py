@@ -25,7 +25,7 @@ class FabulaError(Exception):
     code: ClassVar[int] = code_pb2.INTERNAL
     reason: ClassVar["run_pb2.ErrorReason.ValueType"] = run_pb2.ERROR_REASON_INTERNAL
     retryable: ClassVar[bool] = False
-    retry_after_seconds: ClassVar[float | None] = None
+    retry_after_seconds: float | None = None
 
     def __init__(self, message: str, metadata: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -109,6 +109,11 @@ class CursorOutOfRange(FabulaError):
         )
 
 
+class RunStateConflict(FabulaError):
+    code = code_pb2.FAILED_PRECONDITION
+    reason = run_pb2.ERROR_REASON_RUN_STATE_CONFLICT
+
+
 class NotImplementedYet(FabulaError):
     code = code_pb2.UNIMPLEMENTED
     reason = run_pb2.ERROR_REASON_NOT_IMPLEMENTED
@@ -146,9 +151,17 @@ class ReviewUnavailable(FabulaError):
 
 
 class ModelUnavailable(FabulaError):
+    """The model can't answer now; after `retry_after_seconds`, where its server or we know them, it may."""
+
     code = code_pb2.UNAVAILABLE
     reason = run_pb2.ERROR_REASON_MODEL_UNAVAILABLE
     retryable = True
+
+    def __init__(
+        self, message: str, metadata: Mapping[str, str] | None = None, *, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(message, metadata)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ModelNotFound(FabulaError):
@@ -181,23 +194,60 @@ class StoreUnavailable(FabulaError):
     retry_after_seconds = 1.0
 
 
-class TooManyStreams(FabulaError):
+class Exhausted(FabulaError):
+    """More than is allowed; `quota` names what, of which `limit` is what `subject` (account, service) may have."""
+
     code = code_pb2.RESOURCE_EXHAUSTED
+    retryable = True
+
+    def __init__(self, quota: str, limit: int, subject: str, retry_after_seconds: float = 1.0) -> None:
+        whose = "this account" if subject == "account" else "the service"
+        super().__init__(f"{limit} {quota.replace('_', ' ')} are all that {whose} may have. Ask later.")
+        self.quota = quota
+        self.limit = limit
+        self.subject = subject
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TooManyStreams(Exhausted):
     reason = run_pb2.ERROR_REASON_TOO_MANY_STREAMS
-    retryable = True
-    retry_after_seconds = 1.0
 
 
-class TooManyRuns(FabulaError):
-    code = code_pb2.RESOURCE_EXHAUSTED
+class TooManyRuns(Exhausted):
     reason = run_pb2.ERROR_REASON_TOO_MANY_RUNS
-    retryable = True
-    retry_after_seconds = 1.0
+
+
+class RateLimited(Exhausted):
+    reason = run_pb2.ERROR_REASON_RATE_LIMITED
 
 
 class ShuttingDown(FabulaError):
     code = code_pb2.UNAVAILABLE
     reason = run_pb2.ERROR_REASON_SHUTTING_DOWN
+    retryable = True
+    retry_after_seconds = 1.0
+
+
+class Unauthenticated(FabulaError):
+    """No token, or none that can be trusted."""
+
+    code = code_pb2.UNAUTHENTICATED
+    reason = run_pb2.ERROR_REASON_UNAUTHENTICATED
+
+
+class TokenExpired(FabulaError):
+    code = code_pb2.UNAUTHENTICATED
+    reason = run_pb2.ERROR_REASON_TOKEN_EXPIRED
+
+
+class PermissionDenied(FabulaError):
+    code = code_pb2.PERMISSION_DENIED
+    reason = run_pb2.ERROR_REASON_PERMISSION_DENIED
+
+
+class IdentityUnavailable(FabulaError):
+    code = code_pb2.UNAVAILABLE
+    reason = run_pb2.ERROR_REASON_IDENTITY_UNAVAILABLE
     retryable = True
     retry_after_seconds = 1.0
 
@@ -220,7 +270,7 @@ def reason_name(reason: "run_pb2.ErrorReason.ValueType") -> str:
 
 
 def to_status(error: FabulaError) -> status_pb2.Status:
-    """The error as google.rpc.Status: ErrorInfo always, BadRequest and RetryInfo where they apply."""
+    """The error as google.rpc.Status: ErrorInfo always, BadRequest, QuotaFailure and RetryInfo where they apply."""
     status = status_pb2.Status(code=error.code, message=error.message)
     info = error_details_pb2.ErrorInfo(reason=reason_name(error.reason), domain=DOMAIN, metadata=error.metadata)
     status.details.add().Pack(info)
@@ -233,6 +283,12 @@ def to_status(error: FabulaError) -> status_pb2.Status:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromNanoseconds(int(error.retry_after_seconds * 1_000_000_000))
         status.details.add().Pack(retry)
+    if isinstance(error, Exhausted):
+        failure = error_details_pb2.QuotaFailure()
+        failure.violations.add(
+            subject=error.subject, description=error.message, quota_id=error.quota, quota_value=error.limit
+        )
+        status.details.add().Pack(failure)
     return status
 
 

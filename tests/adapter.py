@@ -12,6 +12,8 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from service.rpc.status import CODES, status_of
+from service.runtime.caller import Caller, calling
+from service.runtime.spec import LOCAL_PRINCIPAL
 
 _T = TypeVar("_T")
 
@@ -54,7 +56,7 @@ class Synchronous:
         self, method: Callable[..., Coroutine[Any, Any, Any]], request: object, context: grpc.ServicerContext
     ) -> Any:
         try:
-            return self._thread.run(method(request, context))
+            return self._thread.run(_called(method(request, context)))
         except Exception as error:  # noqa: BLE001 -- as at the edge of the server
             _end(context, error)
 
@@ -63,14 +65,15 @@ class Synchronous:
     ) -> Iterator[Any]:
         responses = method(request, context)
         try:
-            while (response := self._thread.run(_wait(anext(responses, None)))) is not None:
+            while (response := self._thread.run(_called(anext(responses, None)))) is not None:
                 yield response
         except Exception as error:  # noqa: BLE001 -- as at the edge of the server
             _end(context, error)
 
 
-async def _wait(awaitable: Awaitable[_T]) -> _T:
-    return await awaitable
+async def _called(awaitable: Awaitable[_T]) -> _T:
+    with calling(Caller(LOCAL_PRINCIPAL, frozenset())):
+        return await awaitable
 
 
 def _end(context: grpc.ServicerContext, error: Exception) -> None:

@@ -52,6 +52,8 @@ async def serving(**settings: Any) -> AsyncIterator[Served]:
             "store_url": "memory:",
             "embedded_tokens_per_second": 0,
             "model_seed": 7,
+            "model_retries": 0,
+            "model_retry_seconds": 0,
             **settings,
         }
     )

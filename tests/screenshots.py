@@ -13,8 +13,6 @@ from tests.service.gateway.page.chromium import chromium
 from tests.service.gateway.page.reader import PAGE, Reader, page_of, reading
 
 FOLDER = Path(__file__).parent.parent / "docs"
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 800}
 
 
 async def _shoot(reader: Reader, name: str) -> None:
@@ -25,7 +23,7 @@ async def _shoot(reader: Reader, name: str) -> None:
 
 
 async def _phone(browser: Browser, url: str) -> None:
-    async with reading(browser, url, **PHONE) as reader:
+    async with reading(browser, url, width=390, height=844) as reader:
         await reader.choose_reader()
         await _shoot(reader, "phone-choose")
         await reader.page.emulate_media(color_scheme="dark")
@@ -36,7 +34,7 @@ async def _phone(browser: Browser, url: str) -> None:
 
 
 async def _desktop(browser: Browser, url: str) -> None:
-    async with reading(browser, url, **DESKTOP) as reader:
+    async with reading(browser, url, width=1280, height=800) as reader:
         await reader.choose_reader()
         await _shoot(reader, "desktop-choose")
         await reader.page.evaluate("window.slow = true")

@@ -1,18 +1,19 @@
 """The gateway as an ASGI application: the routes of the services, the page, and what describes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from service.gateway.cors import Cors
+from service.gateway.cors import Cors, host_of
 from service.gateway.cursor import QUERY_NAME
 from service.gateway.edge import Edge
 from service.gateway.exchange import Exchange
 from service.gateway.health import answer_health
 from service.gateway.pages import Pages
-from service.gateway.refusals import foreign_site, malformed, no_route, wrong_method
+from service.gateway.refusals import foreign_site, malformed, no_route, wrong_host, wrong_method
 from service.gateway.routes import Route, RouteTable
+from service.gateway.session import PATH, answer_session
 from service.gateway.single import answer_single
 from service.gateway.streams import Streams, cursor_of
 from service.gateway.transcoding import transcode
@@ -32,12 +33,14 @@ class Gateway:
         services: Sequence[ServiceDescriptor],
         upstream: Upstream,
         *,
+        hosts: Collection[str] = (),
         origins: Sequence[str] = (),
         ping_seconds: float = 15,
         page: Path = PAGE,
     ) -> None:
         self._table = RouteTable(services)
         self._upstream = upstream
+        self._hosts = frozenset(hosts)
         self._cors = Cors(origins)
         self._streams = Streams(upstream, ping_seconds)
         self._pages = Pages(self._table, page)
@@ -51,6 +54,11 @@ class Gateway:
         if exchange.raw_path == "/healthz" and exchange.method in ("GET", "HEAD"):
             exchange.route = "/healthz"
             await answer_health(exchange, self._upstream)
+        elif self._hosts and host_of(exchange.headers) not in self._hosts:
+            raise wrong_host()
+        elif exchange.raw_path == PATH:
+            self._check_site(exchange)
+            await answer_session(exchange)
         elif found := self._match(exchange):
             await self._answer_api(exchange, found)
         elif not await self._pages.answer(exchange):
@@ -72,9 +80,12 @@ class Gateway:
         method = "GET" if exchange.method == "HEAD" else exchange.method
         if method not in found:
             raise wrong_method(allowed)
+        self._check_site(exchange)
+        await self._call(exchange, *found[method])
+
+    def _check_site(self, exchange: Exchange) -> None:
         if self._cors.refuses(exchange.headers):
             raise foreign_site()
-        await self._call(exchange, *found[method])
 
     async def _call(self, exchange: Exchange, route: Route, path: Mapping[str, str]) -> None:
         exchange.route = route.template.text

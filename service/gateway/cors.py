@@ -1,5 +1,6 @@
 """Which pages of other sites may call: those of an explicit list, and nobody else's."""
 
+import re
 from collections.abc import Collection, Mapping
 
 from starlette.datastructures import Headers
@@ -8,6 +9,11 @@ from service.gateway.exchange import REQUEST_ID
 
 _ASKED = "authorization, content-type, last-event-id, request-timeout, traceparent, tracestate, x-request-id"
 _TOLD = f"retry-after, {REQUEST_ID}"
+
+
+def host_of(headers: Headers) -> str:
+    """The name that the caller called, in lower case and without a port."""
+    return re.sub(r":[0-9]*$", "", headers.get("host", "").strip().lower())
 
 
 class Cors:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
+from service.gateway.cookies import token_of
 from service.gateway.refusals import invalid, malformed
 from service.gateway.render import to_json
 
@@ -67,6 +68,8 @@ class Exchange:
     def metadata(self) -> Sequence[tuple[str, str]]:
         """What the service is told of the caller. Raises Refused."""
         passed = [(name, self.headers[name]) for name in _PASSED_ON if name in self.headers]
+        if "authorization" not in self.headers and (token := token_of(self.headers)):
+            passed.append(("authorization", f"Bearer {token}"))
         faulty = [name for name, value in passed if not _VISIBLE.fullmatch(value)]
         if faulty:
             raise invalid([(name, "expected visible ASCII characters in this header") for name in faulty])

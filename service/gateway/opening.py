@@ -14,6 +14,12 @@ from service.gateway.upstream import Upstream
 async def open_gateway(config: Config, target: str) -> AsyncIterator[HttpServer]:
     """Serves HTTP on the configured address, in front of the service at this gRPC target. Raises ConfigError."""
     async with Upstream(target) as upstream:
-        gateway = Gateway(SERVICES, upstream, origins=config.allowed_origins, ping_seconds=config.heartbeat_seconds)
+        gateway = Gateway(
+            SERVICES,
+            upstream,
+            hosts=config.allowed_hosts,
+            origins=config.allowed_origins,
+            ping_seconds=config.heartbeat_seconds,
+        )
         async with HttpServer(config.http_address, gateway) as server:
             yield server

@@ -45,6 +45,12 @@ def wrong_method(allowed: Sequence[str]) -> Refused:
     return Refused(405, status, {"Allow": allow})
 
 
+def wrong_host() -> Refused:
+    """421: the gateway is called by a name that is not its own."""
+    message = "The gateway is not called by this name: FABULA_HTTP_HOSTS lists those that it answers to."
+    return Refused(421, status_pb2.Status(code=code_pb2.PERMISSION_DENIED, message=message))
+
+
 def foreign_site() -> Refused:
     """403: a page of another site asks, and it is not one that may."""
     message = "This site may not call the gateway: FABULA_CORS_ORIGINS lists those that may."

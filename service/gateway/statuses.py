@@ -1,6 +1,7 @@
 """From how a gRPC call ended to an HTTP answer: the one table, and the body that mirrors google.rpc.Status."""
 
 import math
+import re
 from typing import Any
 
 import grpc
@@ -48,6 +49,8 @@ def refusal(error: grpc.aio.AioRpcError) -> Refused:
     """The answer to a call that ended so."""
     status = status_of(error)
     headers = {"Retry-After": str(seconds)} if (seconds := _retry_seconds(status)) else {}
+    if (failure := _detail(status, error_details_pb2.QuotaFailure)) is not None:
+        headers |= _rate_limit(failure, seconds)
     if status.code == code_pb2.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = "Bearer"
     return Refused(HTTP_STATUSES.get(status.code, 500), status, headers)
@@ -84,6 +87,22 @@ def _retry_seconds(status: status_pb2.Status) -> int:
     if info is not None:
         return max(1, math.ceil(float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)))
     return _RETRY_SECONDS if status.code == code_pb2.UNAVAILABLE else 0
+
+
+def _rate_limit(failure: Any, seconds: int) -> dict[str, str]:
+    """As draft-ietf-httpapi-ratelimit-headers has it: what is allowed, what is left of it, and when there is more."""
+    told = [each for each in failure.violations if re.fullmatch(r"[a-z_]+", each.quota_id)]
+    window = {"runs_per_minute": ";w=60"}
+    return (
+        {
+            "RateLimit-Policy": ", ".join(
+                f'"{each.quota_id}";q={each.quota_value}{window.get(each.quota_id, "")}' for each in told
+            ),
+            "RateLimit": ", ".join(f'"{each.quota_id}";r=0;t={seconds}' for each in told),
+        }
+        if told
+        else {}
+    )
 
 
 def _detail(status: status_pb2.Status, kind: Any) -> Any:

@@ -1,6 +1,6 @@
 """A LangChain chat model as the runtime's LanguageModel: raw JSON text out, typed errors only."""
 
-import asyncio
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, cast
@@ -12,6 +12,7 @@ from langchain_core.runnables import Runnable, RunnableSequence
 
 from service.errors import FabulaError, ModelUnavailable
 from service.logs import places
+from service.models.silence import pulled
 from service.runtime.model import Prompt, Schema, TextChunk
 
 _log = structlog.get_logger("fabula.models")
@@ -26,9 +27,20 @@ _FINISH_KEYS = ("done_reason", "finish_reason", "stop_reason")
 class ChatModel:
     """Asks a LangChain chat model for a JSON object and streams its text as it is written."""
 
-    def __init__(self, name: str, chat: BaseChatModel, translate: Translate, idle_seconds: float | None = None) -> None:
-        """`idle_seconds` bounds the silence of a model whose own client may not: it becomes a TimeoutError."""
+    def __init__(
+        self,
+        name: str,
+        chat: BaseChatModel,
+        translate: Translate,
+        idle_seconds: float | None = None,
+        max_chunks: int | None = None,
+    ) -> None:
+        """`idle_seconds` bounds the silence of the model, as no client can that knows of no pause: a TimeoutError.
+
+        An answer that goes on beyond `max_chunks` is cut there, as by the token limit that its server does not keep.
+        """
         self.name = name
+        self._max_chunks = math.inf if max_chunks is None else max_chunks
         self._idle_seconds = idle_seconds
         self._chat = chat
         self._translate = translate
@@ -36,13 +48,16 @@ class ChatModel:
 
     async def stream(self, prompt: Prompt, schema: Schema) -> AsyncGenerator[TextChunk, None]:
         """See `LanguageModel.stream`. An answer that ends without its provider's word that it is done is broken off."""
-        finish = ""
+        finish, count = "", 0
         messages = [SystemMessage(prompt.system), HumanMessage(prompt.user)]
         try:
             answer = _generator(self._structured(schema).astream(messages))
-            async with aclosing(answer), aclosing(self._watched(answer)) as chunks:
+            async with aclosing(answer), aclosing(pulled(answer, self._idle_seconds)) as chunks:
                 async for chunk in chunks:
-                    finish = _finish_reason(chunk) or finish
+                    finish, count = _finish_reason(chunk) or finish, count + 1
+                    if count > self._max_chunks and not finish:
+                        finish = "length"
+                        break
                     if text := str(chunk.text):  # LangChain's own kind of str
                         yield TextChunk(text)
         except Exception as error:
@@ -65,9 +80,6 @@ class ChatModel:
         self._bound.append((schema, model))
         return model
 
-    def _watched(self, answer: AsyncGenerator[BaseMessageChunk, None]) -> AsyncGenerator[BaseMessageChunk, None]:
-        return answer if self._idle_seconds is None else _within(self._idle_seconds, answer)
-
     def _typed(self, error: Exception) -> FabulaError | None:
         typed = None if isinstance(error, FabulaError) else self._translate(error)
         if typed is not None:
@@ -79,17 +91,6 @@ class ChatModel:
 
 def _generator(chunks: AsyncIterator[BaseMessage]) -> AsyncGenerator[BaseMessageChunk, None]:
     return cast("AsyncGenerator[BaseMessageChunk, None]", chunks)
-
-
-async def _within(
-    seconds: float, chunks: AsyncGenerator[BaseMessageChunk, None]
-) -> AsyncGenerator[BaseMessageChunk, None]:
-    while True:
-        async with asyncio.timeout(seconds):
-            chunk = await anext(chunks, None)
-        if chunk is None:
-            return
-        yield chunk
 
 
 def _finish_reason(chunk: BaseMessage) -> str:

@@ -6,17 +6,19 @@ version 3.3 on within `<score>`, after what it thought).
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import cast
 
 import structlog
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, HumanMessage
 from langchain_ollama import ChatOllama
 
 from service.config import Config
 from service.errors import ConfigError, ModelOutputInvalid
 from service.logs import places
 from service.models.ollama import open_chat, translate
+from service.models.silence import pulled
 from service.runtime.model import Verdict
 
 _log = structlog.get_logger("fabula.models")
@@ -82,15 +84,16 @@ _FAMILIES: Mapping[str, Callable[[str], Verdict | None]] = {
 class OllamaGuard:
     """A guard model. See `GuardModel`."""
 
-    def __init__(self, name: str, chat: ChatOllama, read: Callable[[str], Verdict | None]) -> None:
+    def __init__(self, name: str, chat: ChatOllama, read: Callable[[str], Verdict | None], idle_seconds: float) -> None:
         self.name = f"ollama:{name}"
         self._model = name
         self._chat = chat
         self._read = read
+        self._idle_seconds = idle_seconds
 
     async def judge(self, asked: str, answer: str) -> Verdict:
         try:
-            message = await self._chat.ainvoke([HumanMessage(asked), AIMessage(answer)])
+            message = await self._whole([HumanMessage(asked), AIMessage(answer)])
         except Exception as error:
             typed = translate(self._model, error)
             if typed is None:
@@ -100,11 +103,19 @@ class OllamaGuard:
             _log.warning("model_failed", model=self.name, **facts)
             raise typed from error
         # "safe" may be how a longer answer began: a verdict that broke off or was cut is none.
-        whole = message.response_metadata.get("done_reason") == "stop"
-        verdict = self._read(str(message.text)) if whole else None
+        whole = message is not None and message.response_metadata.get("done_reason") == "stop"
+        verdict = self._read(str(message.text)) if message is not None and whole else None
         if verdict is None:
             raise ModelOutputInvalid("The guard model's answer is no verdict, or not the whole of one.")
         return verdict
+
+    async def _whole(self, messages: list[BaseMessage]) -> BaseMessageChunk | None:
+        answer = cast("AsyncGenerator[BaseMessageChunk, None]", self._chat.astream(messages))
+        message: BaseMessageChunk | None = None
+        async with aclosing(answer), aclosing(pulled(answer, self._idle_seconds)) as chunks:
+            async for chunk in chunks:
+                message = chunk if message is None else message + chunk
+        return message
 
 
 @asynccontextmanager
@@ -118,4 +129,4 @@ async def open_ollama_guard(config: Config, name: str) -> AsyncIterator[OllamaGu
         )
     # Thinking is left to the model: telling one that can't to stop it is no fault, telling one to begin would be.
     async with open_chat(config, name, temperature=0.0, num_predict=_MAX_TOKENS, seed=config.model_seed) as chat:
-        yield OllamaGuard(name, chat, read)
+        yield OllamaGuard(name, chat, read, config.model_idle_seconds)

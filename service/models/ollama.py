@@ -1,9 +1,10 @@
 """A model served by Ollama, through langchain-ollama's ChatOllama."""
 
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,15 +16,19 @@ from pydantic import ValidationError
 
 from service.config import Config
 from service.errors import ConfigError, FabulaError, ModelNotFound, ModelOutputInvalid, ModelTimeout, ModelUnavailable
+from service.models.bounds import PLAIN, BusyError, OverlongError, bounding
 from service.models.chat import ChatModel
+from service.runtime.model import ModelDown, ModelMisconfigured
 
-_BAD_REQUEST, _NOT_FOUND = 400, 404
+_BAD_REQUEST, _NOT_FOUND, _SERVER_ERROR = 400, 404, 500
 _NO_CLIENT = (
     "FABULA_OLLAMA_BASE_URL: no client can be made for it: is its host name a name, and do HTTP_PROXY and ALL_PROXY, "
     "where they are set, hold http:// URLs?"
 )
 _NOT_OLLAMA = "The model server does not answer in the JSON lines of Ollama."
 _BROKEN_OFF = "The model broke off before the end of its answer. Ask again."
+_BUSY = "The model server has too much to do. Ask again later."
+_OVERLONG = "The model server sends more than an answer can be, or sends it compressed."
 _UNREACHABLE = "The model server can't be reached. Is it running, and is its address right?"
 
 
@@ -42,20 +47,25 @@ async def open_ollama(config: Config, name: str) -> AsyncIterator[ChatModel]:
         reasoning=reasoning,
         seed=config.model_seed,
     ) as chat:
-        yield ChatModel(f"ollama:{name}", chat, partial(translate, name))
+        # Ollama sends a line a token, so that a server that does not keep to num_predict is known by its lines.
+        yield ChatModel(
+            f"ollama:{name}", chat, partial(translate, name), config.model_idle_seconds, config.model_max_tokens
+        )
 
 
 @asynccontextmanager
-async def open_chat(config: Config, name: str, **options: Any) -> AsyncIterator[ChatOllama]:
+async def open_chat(config: Config, name: str, *, num_predict: int, **options: Any) -> AsyncIterator[ChatOllama]:
     """Yields LangChain's client of the model and closes its connections. Raises ConfigError as `open_ollama`."""
     try:
         chat = ChatOllama(
             model=name,
             base_url=config.ollama_base_url,
             num_ctx=config.model_context_tokens,
+            num_predict=num_predict,
             keep_alive=config.ollama_keep_alive,
             # Not for the asynchronous client alone: making the other reads the proxies of the environment too.
             client_kwargs=_http_options(config),
+            async_client_kwargs={"event_hooks": {"response": [bounding(num_predict)]}},
             **options,
         )
     except (httpx.InvalidURL, ImportError, ValueError) as error:
@@ -71,16 +81,24 @@ def _http_options(config: Config) -> dict[str, Any]:
     # httpx keeps 100 connections by default: stream 101 would wait for another story to end.
     connections = config.model_connections or None
     return {
+        "headers": {"Accept-Encoding": PLAIN},
         "limits": httpx.Limits(max_connections=connections, max_keepalive_connections=20),
         "timeout": httpx.Timeout(
             connect=config.model_connect_seconds,
-            read=config.model_idle_seconds,
+            read=None,  # its reader bounds silence: the client's own bound would lapse in a pause of the run
             write=config.model_connect_seconds,
             pool=config.model_connect_seconds,
         ),
+        "verify": _certificates(),
         # A proxy of the environment must not stand before a model on this machine.
         "trust_env": not _is_loopback(config.ollama_base_url),
     }
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once a process: each of ChatOllama's two clients, of every model, would take 20 ms to read them itself."""
+    return httpx.create_ssl_context()
 
 
 def _is_loopback(url: str) -> bool:
@@ -93,11 +111,12 @@ def _is_loopback(url: str) -> bool:
 
 _FAILURES: tuple[tuple[type[Exception], type[FabulaError], str], ...] = (
     (httpx.PoolTimeout, ModelUnavailable, "Every connection to the model server is in use. Ask again later."),
-    (httpx.ReadTimeout, ModelTimeout, "The model was silent for longer than allowed. Ask again."),
-    (httpx.ConnectError, ModelUnavailable, _UNREACHABLE),
-    (httpx.ConnectTimeout, ModelUnavailable, _UNREACHABLE),
-    (ConnectionError, ModelUnavailable, _UNREACHABLE),
-    (httpx.HTTPError, ModelUnavailable, "The connection to the model server broke off. Ask again."),
+    (TimeoutError, ModelTimeout, "The model was silent for longer than allowed. Ask again."),
+    (httpx.ConnectError, ModelDown, _UNREACHABLE),
+    (httpx.ConnectTimeout, ModelDown, _UNREACHABLE),
+    (ConnectionError, ModelDown, _UNREACHABLE),
+    (httpx.HTTPError, ModelDown, "The connection to the model server broke off. Ask again."),
+    (OverlongError, ModelOutputInvalid, _OVERLONG),
     (ResponseError, ModelUnavailable, "The model server failed while it answered. Ask again."),
     (json.JSONDecodeError, ModelOutputInvalid, _NOT_OLLAMA),
     (ValidationError, ModelOutputInvalid, _NOT_OLLAMA),
@@ -109,10 +128,21 @@ _FAILURES: tuple[tuple[type[Exception], type[FabulaError], str], ...] = (
 
 def translate(name: str, error: Exception) -> FabulaError | None:
     """What an error of the client or the server means, for the model of this name; None when it is not theirs."""
-    if isinstance(error, ResponseError) and error.status_code == _NOT_FOUND:
-        if "model" in str(error.error):
-            return ModelNotFound(f"The model server does not have the model {name!r}: run `ollama pull {name}` there.")
-        return ModelUnavailable("No Ollama answers there: is the path of FABULA_OLLAMA_BASE_URL right?")
-    if isinstance(error, ResponseError) and error.status_code == _BAD_REQUEST and "thinking" in str(error.error):
-        return ModelUnavailable(f"The model {name!r} can't think: set FABULA_MODEL_REASONING=off.")
+    if isinstance(error, BusyError):
+        return ModelUnavailable(_BUSY, retry_after_seconds=error.retry_after_seconds)
+    if isinstance(error, ResponseError) and error.status_code >= _BAD_REQUEST:
+        return _refused(name, error)
     return next((ours(message) for theirs, ours, message in _FAILURES if isinstance(error, theirs)), None)
+
+
+def _refused(name: str, error: ResponseError) -> FabulaError:
+    """What a status means; an error line within an answer has none."""
+    if error.status_code >= _SERVER_ERROR:
+        return ModelDown(f"The model server failed with status {error.status_code}. Ask again.")
+    if error.status_code == _NOT_FOUND and "model" in str(error.error):
+        return ModelNotFound(f"The model server does not have the model {name!r}: run `ollama pull {name}` there.")
+    if error.status_code == _NOT_FOUND:
+        return ModelMisconfigured("No Ollama answers there: is the path of FABULA_OLLAMA_BASE_URL right?")
+    if error.status_code == _BAD_REQUEST and "thinking" in str(error.error):
+        return ModelMisconfigured(f"The model {name!r} can't think: set FABULA_MODEL_REASONING=off.")
+    return ModelMisconfigured(f"The model server refused the request with status {error.status_code}.")

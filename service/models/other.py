@@ -12,8 +12,11 @@ from pydantic import ValidationError
 from service.config import Config
 from service.errors import ConfigError, FabulaError, ModelTimeout, ModelUnavailable
 from service.models.chat import ChatModel
+from service.runtime.model import ModelDown
 
 _log = structlog.get_logger("fabula.models")
+
+_SERVER_ERROR = 500
 
 
 @asynccontextmanager
@@ -27,7 +30,8 @@ async def open_other(
     options = {
         "temperature": config.model_temperature,
         "max_tokens": config.model_max_tokens,
-        "timeout": config.model_idle_seconds,
+        # Our own bound on silence is the shorter one, and in a pause of the run it alone stands still.
+        "timeout": config.model_idle_seconds + config.pause_seconds,
     }
     try:
         chat = _open(provider, name, options)
@@ -73,4 +77,6 @@ def _translate(error: Exception) -> FabulaError | None:
     # Providers share no base of their errors; whatever comes out of their client is the model's failure.
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
         return ModelTimeout("The model was silent for longer than allowed. Ask again.")
-    return ModelUnavailable("The model failed while it answered. Ask again.")
+    status = getattr(error, "status_code", None)
+    down = "Connect" in type(error).__name__ or (isinstance(status, int) and status >= _SERVER_ERROR)
+    return (ModelDown if down else ModelUnavailable)("The model failed while it answered. Ask again.")

@@ -10,10 +10,10 @@ import grpc.aio
 from fabula.child.v1 import child_pb2, child_service_pb2_grpc
 from service.errors import ChildNotFound
 from service.rpc.profiles import ProfileUpdate, to_profile
+from service.runtime.caller import current_principal
 from service.runtime.eraser import Eraser
 from service.runtime.paging import DEFAULT_PAGE_SIZE, cut_page, decode_token
 from service.runtime.run import timestamp
-from service.runtime.spec import LOCAL_PRINCIPAL
 from service.runtime.stores import ChildQuery, ChildRecord, Store
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -38,11 +38,11 @@ class ChildServicer(child_service_pb2_grpc.ChildServiceServicer):
         child.child_id = uuid.uuid4().hex
         child.create_time.CopyFrom(now)
         child.update_time.CopyFrom(now)
-        await self._store.create_child(ChildRecord(child, LOCAL_PRINCIPAL))
+        await self._store.create_child(ChildRecord(child, current_principal()))
         return child_pb2.CreateChildResponse(child=child)
 
     async def GetChild(self, request: child_pb2.GetChildRequest, context: Context) -> child_pb2.GetChildResponse:
-        child = await self._store.get_child(LOCAL_PRINCIPAL, request.child_id)
+        child = await self._store.get_child(current_principal(), request.child_id)
         return child_pb2.GetChildResponse(child=_found(child))
 
     async def ListChildren(
@@ -50,9 +50,9 @@ class ChildServicer(child_service_pb2_grpc.ChildServiceServicer):
     ) -> child_pb2.ListChildrenResponse:
         size = request.page_size or DEFAULT_PAGE_SIZE
         # The name tells its tokens from those of other lists.
-        filters = ("children", LOCAL_PRINCIPAL)
+        filters = ("children", current_principal())
         before = decode_token(request.page_token, *filters)
-        children = await self._store.list_children(ChildQuery(LOCAL_PRINCIPAL, size + 1, before))
+        children = await self._store.list_children(ChildQuery(current_principal(), size + 1, before))
         page, token = cut_page(children, size, _position, *filters)
         return child_pb2.ListChildrenResponse(children=page, next_page_token=token)
 
@@ -66,13 +66,13 @@ class ChildServicer(child_service_pb2_grpc.ChildServiceServicer):
             self._check(child, update.given)
             child.update_time.CopyFrom(timestamp(time.time_ns()))
 
-        child = await self._store.update_child(LOCAL_PRINCIPAL, request.child_id, change)
+        child = await self._store.update_child(current_principal(), request.child_id, change)
         return child_pb2.UpdateChildResponse(child=_found(child))
 
     async def DeleteChild(
         self, request: child_pb2.DeleteChildRequest, context: Context
     ) -> child_pb2.DeleteChildResponse:
-        await self._eraser.erase_child(LOCAL_PRINCIPAL, request.child_id)
+        await self._eraser.erase_child(current_principal(), request.child_id)
         return child_pb2.DeleteChildResponse()
 
 

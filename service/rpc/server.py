@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 
 from service.errors import ConfigError
 from service.rpc.edge import Edge
+from service.runtime.caller import Authenticator
 
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 """gRPC refuses larger requests without details. It is far above every constraint so that those answer, with details."""
@@ -28,10 +29,19 @@ class Service:
 class RpcServer(AbstractAsyncContextManager["RpcServer"]):
     """The gRPC server on one address. Entering it binds and serves; `stop` ends it gracefully."""
 
-    def __init__(self, address: str, services: Sequence[Service], keepalive_seconds: float, timeout: float) -> None:
+    def __init__(
+        self,
+        address: str,
+        services: Sequence[Service],
+        authenticator: Authenticator,
+        keepalive_seconds: float,
+        timeout: float,
+    ) -> None:
         self._address = address
         self._services = services
-        self._server = grpc.aio.server(interceptors=[Edge()], options=server_options(keepalive_seconds, timeout))
+        self._server = grpc.aio.server(
+            interceptors=[Edge(authenticator)], options=server_options(keepalive_seconds, timeout)
+        )
         self._health = health.aio.HealthServicer()
         self.port = 0
 

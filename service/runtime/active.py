@@ -6,8 +6,11 @@ from google.protobuf.message import Message
 
 from fabula.run.v1 import run_pb2
 from service.errors import FabulaError, RunCancelled, StoreUnavailable
+from service.runtime.pause import Pause
+from service.runtime.writer import RunWriter
 
 UNWATCHED = "The run was cancelled: its last watcher left and none came back in time."
+PAUSED_FOR_TOO_LONG = "The run was cancelled: it was paused for longer than the {:g} s that a pause may take."
 
 
 class ActiveRun:
@@ -15,13 +18,24 @@ class ActiveRun:
 
     `linger_seconds` is how long the run goes on unwatched; 0 stops it at once. `stopping` is set once the run is to
     stop, `ended` once its terminal event and its end state are committed, `unsettled` while that can't be done because
-    the store is unavailable.
+    the store is unavailable. Whoever changes the stored state of the run holds `changing`.
     """
 
-    def __init__(self, run: run_pb2.Run, principal: str, job: asyncio.Task[Message], linger_seconds: float) -> None:
+    def __init__(
+        self,
+        run: run_pb2.Run,
+        principal: str,
+        job: asyncio.Task[Message],
+        writer: RunWriter,
+        pause: Pause,
+        linger_seconds: float,
+    ) -> None:
         self.run = run
         self.principal = principal
         self.job = job
+        self.writer = writer
+        self.pause = pause
+        self.changing = asyncio.Lock()
         self.cause: FabulaError | None = None
         self.stopping = asyncio.Event()
         self.ended = asyncio.Event()
@@ -29,6 +43,12 @@ class ActiveRun:
         self._linger_seconds = linger_seconds
         self._watchers = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._lapse: asyncio.TimerHandle | None = None
+
+    @property
+    def stops(self) -> bool:
+        """Whether nothing but its end is to come."""
+        return self.cause is not None or self.job.done()
 
     @property
     def watchers(self) -> int:
@@ -36,17 +56,28 @@ class ActiveRun:
 
     def attach(self) -> None:
         self._watchers += 1
-        self.disarm()
+        _cancel(self._timer)
 
     def detach(self) -> None:
         self._watchers -= 1
         if self._watchers == 0 and not self.job.done():
             self._arm()
 
+    def begin_pause(self, seconds: float) -> None:
+        """Holds the job where it is, and stops the run when that has lasted for `seconds`."""
+        self.pause.begin()
+        cause = RunCancelled(PAUSED_FOR_TOO_LONG.format(seconds))
+        self._lapse = asyncio.get_running_loop().call_later(seconds, self.stop, cause)
+
+    def end_pause(self) -> None:
+        """Lets the job go on."""
+        _cancel(self._lapse)
+        self.pause.end()
+
     def disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Nothing stops the run by itself any more."""
+        _cancel(self._timer)
+        _cancel(self._lapse)
 
     def stop(self, cause: FabulaError) -> None:
         """Cancels the job; `cause` becomes the terminal error. The first cause stands."""
@@ -77,3 +108,8 @@ class ActiveRun:
             self.stop(cause)
         else:
             self._timer = asyncio.get_running_loop().call_later(self._linger_seconds, self.stop, cause)
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()

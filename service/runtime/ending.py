@@ -4,7 +4,7 @@ from google.protobuf.message import Message
 
 from fabula.run.v1 import run_pb2
 from service.runtime.ports import Codec, EventLog
-from service.runtime.run import end_state, transition
+from service.runtime.run import PAUSED, PENDING, RUNNING, SUCCEEDED, end_state, transition
 from service.runtime.stores import Store
 from service.runtime.writer import RunWriter, reopen
 
@@ -23,7 +23,21 @@ async def conclude(
     if payload is None:
         payload = await writer.finish(body)
     error = codec.error(payload)
-    ended = transition(run, end_state(error), error)
+    state = end_state(error)
+    # Stored as paused though it went on: the store failed in between, and the log is what counts.
+    run = transition(run, RUNNING) if run.state == PAUSED and state == SUCCEEDED else run
+    ended = transition(run, state, error)
     ended.last_sequence = writer.last_sequence
-    await store.update_run(ended, run.state)
+    await restate(store, ended)
     return ended
+
+
+async def restate(store: Store, run: run_pb2.Run) -> bool:
+    """Stores the run, which has not ended there; False when it has.
+
+    Whether it is stored as RUNNING or PAUSED may be unknown: a change whose answer was lost may have been made.
+    """
+    for state in (RUNNING, PAUSED, PENDING):
+        if await store.update_run(run, state):
+            return True
+    return False

@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from service.errors import ModelUnavailable
+
 Schema = Mapping[str, Any]
 """A JSON schema of an object; its properties are answered in their order."""
 
@@ -30,6 +32,18 @@ class Verdict:
 
     safe: bool
     categories: tuple[str, ...] = ()
+
+
+class ModelDown(ModelUnavailable):
+    """There is no connection to the model's server, or that fails itself: what a circuit breaker counts."""
+
+
+class ModelCircuitOpen(ModelUnavailable):
+    """The model failed so often in a row that it is not even asked for a while."""
+
+
+class ModelMisconfigured(ModelUnavailable):
+    """The model can't be used as it is configured: asking again is in vain until that is changed."""
 
 
 class GuardModel(Protocol):

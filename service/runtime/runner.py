@@ -2,45 +2,45 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import structlog
-from google.protobuf.message import DecodeError
 
 from fabula.run.v1 import run_pb2
 from service.errors import (
     CursorOutOfRange,
-    FabulaError,
     NotImplementedYet,
     RequestIdReused,
     RunCancelled,
     RunInterrupted,
     ShuttingDown,
     TooManyRuns,
-    TooManyStreams,
     to_run_error,
 )
-from service.logs import places
 from service.runtime.active import ActiveRun
+from service.runtime.admission import Admission
 from service.runtime.ending import conclude
+from service.runtime.pause import Pause, pausable
+from service.runtime.pausing import Pauser, conflict
 from service.runtime.ports import Codec, Event, EventLog, LogConflictError
+from service.runtime.recovery import INTERRUPTED, recover
 from service.runtime.run import END_STATES
 from service.runtime.spec import Limits, RunSpec, new_record
 from service.runtime.standing import is_lost, missing, with_tail
 from service.runtime.stores import RunQuery, RunRecord, Store
 from service.runtime.subscription import Subscription
 from service.runtime.supervisor import Supervisor
+from service.runtime.tasks import OwnTasks
 from service.runtime.writer import RunWriter
-
-_T = TypeVar("_T")
 
 _log = structlog.get_logger("fabula.runtime")
 
-INTERRUPTED = "The service stopped while the run was under way. Its text is kept; ask again with a new request_id."
 CANCELLED = "The run was cancelled by its caller."
+SHUTTING_DOWN = "The service is stopping. Ask again in a moment."
 
 
 class Runner:
@@ -51,11 +51,12 @@ class Runner:
         self._store = store
         self._codecs = codecs
         self._limits = limits
+        self._pauser = Pauser(store, limits.pause_seconds)
+        self._admission = Admission(limits)
         self._active: dict[str, ActiveRun] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = OwnTasks()
         self._starts: set[asyncio.Task[Subscription]] = set()
         self._starting: Counter[tuple[str, str]] = Counter()
-        self._streams = 0
         self._draining = False
         self._interrupting = False
 
@@ -65,8 +66,7 @@ class Runner:
         return self._active
 
     async def __aenter__(self) -> Self:
-        for record in await self._store.unfinished_runs():
-            await self._recover(record)
+        await recover(self._log, self._store, self._codecs)
         return self
 
     async def __aexit__(
@@ -77,10 +77,10 @@ class Runner:
     async def start(self, spec: RunSpec) -> Subscription:
         """Starts the run, or finds the one with the same request_id, and watches it from its first event.
 
-        Raises RequestIdReused, TooManyRuns, TooManyStreams, ShuttingDown, StoreUnavailable, and ChildNotFound or
-        StoryNotFound when they are erased.
+        Raises RequestIdReused, TooManyRuns, TooManyStreams, RateLimited, ShuttingDown, StoreUnavailable, and
+        ChildNotFound or StoryNotFound when they are erased.
         """
-        task = self._own(self._start(spec))
+        task = self._tasks.own(self._start(spec))
         self._starts.add(task)
         task.add_done_callback(self._starts.discard)
         try:
@@ -99,8 +99,8 @@ class Runner:
         if stored is None:
             return None
         await self._check_repeated(stored, fingerprint)
-        self._take_stream()
-        return self._subscription(stored.run, 0)
+        self._take_stream(principal, stored.run.run_id)
+        return self._subscription(principal, stored.run, 0)
 
     async def watch(self, principal: str, run_id: str, after: int) -> Subscription:
         """Watches a run from after a sequence on. Raises RunNotFound, CursorOutOfRange, TooManyStreams."""
@@ -115,8 +115,8 @@ class Runner:
             if not events:
                 raise missing()  # erased since
             terminal = events[0]
-        self._take_stream()
-        return self._subscription(record.run, after, terminal)
+        self._take_stream(principal, run_id)
+        return self._subscription(principal, record.run, after, terminal)
 
     async def get_run(self, principal: str, run_id: str) -> run_pb2.Run:
         """The run with its sequences. Raises RunNotFound."""
@@ -131,8 +131,7 @@ class Runner:
 
     async def cancel_run(self, principal: str, run_id: str) -> run_pb2.Run:
         """Cancels a run and returns it ended; a run that had ended is returned as it is. Raises RunNotFound."""
-        record = await self._owned(principal, run_id)
-        active = self._active.get(run_id)
+        record, active = await self._looked_up(principal, run_id)
         if active is not None:
             await active.end(RunCancelled(CANCELLED))
         elif record.run.state not in END_STATES:
@@ -143,6 +142,16 @@ class Runner:
             with suppress(LogConflictError):
                 await conclude(self._log, self._store, codec, record.run, to_run_error(RunCancelled(CANCELLED), run_id))
         return await self.get_run(principal, run_id)
+
+    async def pause_run(self, principal: str, run_id: str) -> run_pb2.Run:
+        """Pauses a run and returns it paused. Raises RunNotFound, RunStateConflict, ShuttingDown, StoreUnavailable."""
+        if self._draining:
+            raise ShuttingDown(SHUTTING_DOWN)
+        return await self._change(principal, run_id, self._pauser.pause)
+
+    async def continue_run(self, principal: str, run_id: str) -> run_pb2.Run:
+        """Goes on with a paused run and returns it. Raises RunNotFound, RunStateConflict, StoreUnavailable."""
+        return await self._change(principal, run_id, self._pauser.go_on)
 
     async def end_runs(self, run_ids: Collection[str], message: str) -> None:
         """Cancels those of these runs that are under way, for this reason, and returns once they have ended.
@@ -161,62 +170,54 @@ class Runner:
             await asyncio.wait(self._starts)
 
     async def drain(self, grace_seconds: float) -> None:
-        """Takes no new run, gives those under way the grace to end, interrupts the rest, and waits for their ends."""
+        """Takes no new run, gives those under way the grace to end, interrupts the rest, and waits for their ends.
+
+        Those that are paused are interrupted at once: there is nobody any more to have them go on.
+        """
         self._draining = True
+        self._interrupt(active for active in self._active.values() if active.pause.on)
         if grace_seconds > 0:
-            await self._idle(grace_seconds)
+            await self._tasks.idle(grace_seconds)
         self._interrupting = True
-        for active in self._active.values():
+        self._interrupt(self._active.values())
+        await self._tasks.idle(self._limits.settle_seconds)
+        self._tasks.cancel()
+        await self._tasks.idle(self._limits.cancel_seconds)
+
+    def _interrupt(self, runs: Iterable[ActiveRun]) -> None:
+        for active in runs:
             active.stop(RunInterrupted(INTERRUPTED))
-        await self._idle(self._limits.settle_seconds)
-        for task in self._tasks:
-            task.cancel()
-        await self._idle(self._limits.cancel_seconds)
-
-    async def _idle(self, seconds: float) -> None:
-        """Returns once nothing is under way, after `seconds` at the latest. A start under way may bring a run yet."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._tasks:
-                    await asyncio.wait(self._tasks)
-
-    async def _recover(self, record: RunRecord) -> None:
-        codec = self._codecs.get(record.run.workflow)
-        if codec is None:
-            _log.warning("run_left_open", run_id=record.run.run_id, workflow=record.run.workflow)
-            return
-        error = to_run_error(RunInterrupted(INTERRUPTED), record.run.run_id)
-        try:
-            ended = await conclude(self._log, self._store, codec, record.run, error)
-        except DecodeError:
-            # One damaged record must not keep every other story from being told.
-            _log.error("run_left_open", run_id=record.run.run_id, error="DecodeError")
-            return
-        _log.info("run_recovered", run_id=ended.run_id, state=run_pb2.RunState.Name(ended.state))
 
     async def _start(self, spec: RunSpec) -> Subscription:
         if self._draining:
-            raise ShuttingDown("The service is stopping. Ask again in a moment.")
+            raise ShuttingDown(SHUTTING_DOWN)
         record = new_record(spec)
         # Calls that race with one request_id are one start.
         key = (spec.principal, spec.request_id or record.run.run_id)
         await self._check_room(spec, key)
-        self._take_stream()
+        self._take_stream(spec.principal, record.run.run_id)
+        repeated = key in self._starting
         self._starting[key] += 1
         try:
-            run = await self._find_or_launch(spec, record)
+            run = await self._find_or_launch(spec, record, repeated=repeated)
         except BaseException:
-            self._streams -= 1
+            self._admission.close_stream(spec.principal)
             raise
         finally:
             self._starting -= Counter([key])
-        return self._subscription(run, 0)
+        return self._subscription(spec.principal, run, 0)
 
-    async def _find_or_launch(self, spec: RunSpec, record: RunRecord) -> run_pb2.Run:
-        stored = await self._store.create_run(record)
+    async def _find_or_launch(self, spec: RunSpec, record: RunRecord, *, repeated: bool) -> run_pb2.Run:
+        self._admission.quotas.begin_run(spec.principal, repeated=repeated)
+        try:
+            stored = await self._store.create_run(record)
+        except BaseException:
+            self._admission.quotas.spare_run(spec.principal)
+            raise
         if stored.run.run_id == record.run.run_id:
             self._launch(record.run, spec)
         else:
+            self._admission.quotas.spare_run(spec.principal)
             await self._check_repeated(stored, spec.fingerprint)
         return stored.run
 
@@ -232,64 +233,66 @@ class Runner:
 
     def _launch(self, run: run_pb2.Run, spec: RunSpec) -> None:
         writer = RunWriter(self._log, run.run_id, spec.codec.encoder(run.run_id))
-        job = asyncio.create_task(spec.job(writer), name=f"job {run.run_id}")
-        active = ActiveRun(run, spec.principal, job, 0 if spec.cancel_on_disconnect else self._limits.linger_seconds)
+        pause = Pause()
+        job = asyncio.create_task(pausable(spec.job, pause)(writer), name=f"job {run.run_id}")
+        linger = 0 if spec.cancel_on_disconnect else self._limits.linger_seconds
+        active = ActiveRun(run, spec.principal, job, writer, pause, linger)
         self._active[run.run_id] = active
-        seconds = self._limits.run_seconds
-        if spec.deadline is not None:
-            seconds = min(seconds, max(spec.deadline - asyncio.get_running_loop().time(), 0))
-        supervisor = Supervisor(self._log, self._store, spec.codec, active, writer)
-        self._own(self._look_after(active, supervisor, seconds))
+        supervisor = Supervisor(self._log, self._store, spec.codec, active)
+        self._tasks.own(self._look_after(active, supervisor, spec.deadline))
         if self._interrupting:
-            active.stop(RunInterrupted(INTERRUPTED))
+            self._interrupt([active])
         _log.info("run_started", run_id=run.run_id, workflow=run.workflow, model=run.model)
 
-    async def _look_after(self, active: ActiveRun, supervisor: Supervisor, seconds: float) -> None:
+    async def _look_after(self, active: ActiveRun, supervisor: Supervisor, deadline: float | None) -> None:
         try:
-            await supervisor.supervise(seconds, self._limits.cancel_seconds)
+            await supervisor.supervise(self._limits.run_seconds, deadline, self._limits.cancel_seconds)
         finally:
             # In this order: who waits for the end may start the next run at once.
             self._active.pop(active.run.run_id)
+            self._admission.quotas.end_run(active.principal)
             active.ended.set()
+
+    async def _change(
+        self, principal: str, run_id: str, change: Callable[[ActiveRun], Coroutine[Any, Any, run_pb2.Run]]
+    ) -> run_pb2.Run:
+        record, active = await self._looked_up(principal, run_id)
+        if active is None:
+            raise conflict(record.run)
+        # Shielded: a caller that leaves in between must not leave a run of which nothing is known.
+        run = await asyncio.shield(self._tasks.own(change(active)))
+        return with_tail(run, (await self._log.tails([run_id]))[run_id])
 
     async def _check_room(self, spec: RunSpec, key: tuple[str, str]) -> None:
         if len(self._active) + len(self._starting) < self._limits.max_runs or key in self._starting:
             return
         # A repeated call starts nothing, so there is always room for it.
         if not spec.request_id or await self._store.find_run(spec.principal, spec.request_id) is None:
-            raise TooManyRuns(f"{self._limits.max_runs} runs are under way, all that the service takes on. Ask later.")
+            raise TooManyRuns("runs_at_once", self._limits.max_runs, "service")
 
-    def _take_stream(self) -> None:
-        if self._streams >= self._limits.max_streams:
-            raise TooManyStreams(f"{self._streams} streams are open, all that the service allows. Ask later.")
-        self._streams += 1
+    def _take_stream(self, principal: str, run_id: str) -> None:
+        active = self._active.get(run_id)
+        self._admission.open_stream(principal, active.watchers if active is not None else 0)
 
-    def _subscription(self, run: run_pb2.Run, after: int, terminal: Event | None = None) -> Subscription:
+    def _subscription(
+        self, principal: str, run: run_pb2.Run, after: int, terminal: Event | None = None
+    ) -> Subscription:
         active = self._active.get(run.run_id)
-        return Subscription(run, self._log, self._store, after, terminal, active, self._stream_closed)
+        closed = partial(self._admission.close_stream, principal)
+        return Subscription(run, self._log, self._store, after, terminal, active, closed)
 
-    def _stream_closed(self) -> None:
-        self._streams -= 1
+    async def _looked_up(self, principal: str, run_id: str) -> tuple[RunRecord, ActiveRun | None]:
+        record = await self._owned(principal, run_id)
+        if run_id not in self._active and record.run.state not in END_STATES:
+            await self.started()  # it is stored before it is under way
+            record = await self._owned(principal, run_id)
+        return record, self._active.get(run_id)
 
     async def _owned(self, principal: str, run_id: str) -> RunRecord:
         record = await self._store.get_run(run_id)
         if record is None or record.principal != principal:
             raise missing()
         return record
-
-    def _own(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-        return task
-
-    def _finished(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled():
-            return
-        error = task.exception()
-        if error is not None and not isinstance(error, FabulaError):
-            _log.error("runner_fault", error=type(error).__name__, places=places(error))
 
 
 def _close_result(task: "asyncio.Task[Subscription]") -> None:

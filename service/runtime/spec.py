@@ -1,10 +1,11 @@
 """What it takes to start a run, and what a process takes on."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fabula.run.v1 import run_pb2
 from service.runtime.ports import Codec, Job
+from service.runtime.quota import AccountLimits
 from service.runtime.run import RUNNING, new_run_id, timestamp
 from service.runtime.stores import RunRecord
 
@@ -13,14 +14,18 @@ from service.runtime.stores import RunRecord
 class Limits:
     """What one process takes on.
 
-    `run_seconds` bounds a run's wall time, `linger_seconds` its time unwatched. `cancel_seconds` is how long a
+    `run_seconds` bounds a run's time without its pauses, `pause_seconds` each of these, `linger_seconds` its time
+    unwatched. `cancel_seconds` is how long a
     cancelled job may take to stop before its run is ended without it, and `settle_seconds` how long a stopping process
     tries to commit the ends of its runs.
     """
 
     max_runs: int = 100
     max_streams: int = 100
+    run_watchers: int = 100
+    account: AccountLimits = field(default_factory=AccountLimits)
     run_seconds: float = 300
+    pause_seconds: float = 300
     linger_seconds: float = 60
     cancel_seconds: float = 2
     settle_seconds: float = 5

@@ -1,6 +1,7 @@
 """Stands beside a run's job until the run has ended, whatever becomes of the job."""
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 from google.protobuf.message import Message
@@ -21,19 +22,23 @@ FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.1, 5.0
 class Supervisor:
     """Waits for the job's end or its deadline, then commits the terminal event and the end state."""
 
-    def __init__(self, log: EventLog, store: Store, codec: Codec, active: ActiveRun, writer: RunWriter) -> None:
+    def __init__(self, log: EventLog, store: Store, codec: Codec, active: ActiveRun) -> None:
         self._event_log = log
         self._store = store
         self._codec = codec
         self._active = active
-        self._writer = writer
+        self._writer = active.writer
         self._facts = structlog.get_logger("fabula.runtime").bind(run_id=active.run.run_id)
 
-    async def supervise(self, seconds: float, cancel_seconds: float) -> None:
-        """Runs until the run has ended; `seconds` bounds the job, `cancel_seconds` its stopping."""
+    async def supervise(self, seconds: float, deadline: float | None, cancel_seconds: float) -> None:
+        """Runs until the run has ended; `cancel_seconds` bounds the stopping of its job.
+
+        The job is bounded by `seconds`, in which pauses do not count, and by the caller's `deadline`, in the event
+        loop's time.
+        """
         started = asyncio.get_running_loop().time()
         try:
-            body = await self._outcome(seconds, cancel_seconds)
+            body = await self._outcome(seconds, deadline, cancel_seconds)
             await self._settle(body)
         finally:
             self._active.job.cancel()
@@ -46,11 +51,11 @@ class Supervisor:
             seconds=round(asyncio.get_running_loop().time() - started, 3),
         )
 
-    async def _outcome(self, seconds: float, cancel_seconds: float) -> Message:
+    async def _outcome(self, seconds: float, deadline: float | None, cancel_seconds: float) -> Message:
         job = self._active.job
-        await self._job_or_stop(seconds)
+        await self._job_or_stop(seconds, deadline)
         if not job.done():
-            self._active.stop(RunDeadlineExceeded(f"The run took longer than the {seconds:g} s that it may take."))
+            self._active.stop(RunDeadlineExceeded(_late(seconds, deadline)))
             await asyncio.wait({job}, timeout=cancel_seconds)
         if not job.done() or job.cancelled():
             return self._run_error(self._active.cause or self._fault(None))
@@ -59,10 +64,12 @@ class Supervisor:
             return await self._told(job.result())
         return self._run_error(self._active.cause or self._failure(error))
 
-    async def _job_or_stop(self, seconds: float) -> None:
+    async def _job_or_stop(self, seconds: float, deadline: float | None) -> None:
         stopping = asyncio.create_task(self._active.stopping.wait())
         try:
-            await asyncio.wait({self._active.job, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            with suppress(TimeoutError):
+                async with self._active.pause.timeout(seconds, deadline):
+                    await asyncio.wait({self._active.job, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
 
@@ -90,9 +97,10 @@ class Supervisor:
         writer: RunWriter | None = self._writer
         while True:
             try:
-                self._active.run = await conclude(
-                    self._event_log, self._store, self._codec, self._active.run, body, writer
-                )
+                async with self._active.changing:
+                    self._active.run = await conclude(
+                        self._event_log, self._store, self._codec, self._active.run, body, writer
+                    )
             except Exception as error:  # noqa: BLE001 -- whatever it is, the run must have its end
                 if not isinstance(error, StoreUnavailable | LogConflictError):
                     # A body that can't be encoded, say: it would fail again.
@@ -106,3 +114,9 @@ class Supervisor:
             else:
                 self._active.unsettled.clear()
                 return
+
+
+def _late(seconds: float, deadline: float | None) -> str:
+    if deadline is not None and asyncio.get_running_loop().time() >= deadline:
+        return "The run was not done by the deadline of the call that started it."
+    return f"The run took longer than the {seconds:g} s that it may take."

@@ -134,7 +134,8 @@ async def test_one_connection_carries_more_streams_than_proxies_let_it_by_defaul
 ) -> None:
     count = 150
     ollama.reply_with(Reply(content=chapter(), stall_after=20))
-    async with serve(**HTTP, max_streams=2 * count) as served, fronting(served) as front, front.channel() as channel:
+    settings = HTTP | {"max_streams": 2 * count, "run_watchers": 2 * count}
+    async with serve(**settings) as served, fronting(served) as front, front.channel() as channel:
         run_id = (await anext(aiter(served.stories().GenerateStory(NIGHT)))).run_id
         stub = story_service_pb2_grpc.StoryServiceStub(channel)
         calls = [stub.WatchStory(WatchStoryRequest(run_id=run_id), timeout=WITHIN) for _ in range(count)]

@@ -8,8 +8,11 @@ from tests.ollama_server.gate import Gate
 from tests.ollama_server.lines import JSON, MALFORMED, NDJSON, Answer, encode
 from tests.ollama_server.pace import Pace
 from tests.ollama_server.request import ChatRequest
-from tests.ollama_server.script import Cut, End, Fail, Garble, Piece, Refuse, Stall, Step
+from tests.ollama_server.script import Cut, End, Endless, Fail, Garble, Huge, Piece, Refuse, Stall, Step
 from tests.ollama_server.tally import Tally
+
+HUGE_PARTS, HUGE_PART = 64, b"a" * 1_000_000
+"""A line of 64 MB."""
 
 
 class Voice(Protocol):
@@ -127,14 +130,38 @@ class Chat:
     async def _tell(self, steps: Iterable[Step]) -> None:
         for step in steps:
             if isinstance(step, Piece):
-                await self._pace.tick()
-                self._voice.piece(step)
-                await self._connection.flush()
+                await self._say(step)
+            elif isinstance(step, Endless):
+                while True:
+                    await self._say(step.piece)
+            elif isinstance(step, Huge):
+                await self._say_on_and_on()
             elif isinstance(step, Stall):
                 await self._stall(step)
             else:
                 self._close(step)
         self._settle(self._tally.finish)  # no await since the last byte: who reads that byte sees it counted
+
+    async def _say(self, piece: Piece) -> None:
+        await self._pace.tick()
+        self._voice.piece(piece)
+        await self._flush()
+
+    async def _say_on_and_on(self) -> None:
+        self._voice.open()
+        for _ in range(HUGE_PARTS):
+            self._connection.send_chunk(HUGE_PART)
+            await self._connection.flush()
+        self._voice.end(None)
+
+    async def _flush(self) -> None:
+        if not self._connection.is_full:
+            return
+        self._tally.hold_back(+1)
+        try:
+            await self._connection.flush()
+        finally:
+            self._tally.hold_back(-1)
 
     def _settle(self, count: Callable[[], None]) -> None:
         if not self._settled:
@@ -149,7 +176,8 @@ class Chat:
 
     def _close(self, step: Refuse | Fail | Garble | Cut | End) -> None:
         if isinstance(step, Refuse):
-            self._connection.respond(step.status, JSON, encode({"error": step.error}))
+            headers = {} if step.retry_after is None else {"Retry-After": step.retry_after}
+            self._connection.respond(step.status, JSON, encode({"error": step.error}), headers=headers)
         elif isinstance(step, Fail):
             self._voice.fail(step.error)
         elif isinstance(step, Garble):

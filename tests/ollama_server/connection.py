@@ -5,11 +5,14 @@ import contextlib
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from types import MappingProxyType
 from typing import Any
 
 import h11
 
 READ_SIZE = 65536
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,12 @@ class Connection:
             else:
                 return None
 
-    def respond(self, status: int, content_type: str, body: bytes, *, head: bool = False) -> None:
+    def respond(
+        self, status: int, content_type: str, body: bytes, *, head: bool = False, headers: Mapping[str, str] = _NONE
+    ) -> None:
         """Send a whole response; `head` leaves the body out, as the method HEAD wants it."""
-        headers = [*_headers(content_type), ("Content-Length", str(len(body)))]
-        self._send(h11.Response(status_code=status, headers=headers))
+        length = ("Content-Length", str(len(body)))
+        self._send(h11.Response(status_code=status, headers=[*_headers(content_type), length, *headers.items()]))
         self._send(h11.Data(data=b"" if head else body))
         self._send(h11.EndOfMessage())
 
@@ -65,6 +70,12 @@ class Connection:
     def end_stream(self) -> None:
         """End a response in chunks as HTTP wants it."""
         self._send(h11.EndOfMessage())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more lies here than the client has taken, so that `flush` waits for it."""
+        transport = self._writer.transport
+        return transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]
 
     async def flush(self) -> None:
         """Wait while the client reads more slowly than we write; ConnectionError when it is gone."""

@@ -55,8 +55,17 @@ class Reply:
     malformed_line_after: int | None = None
     """After this many lines send a line that is not JSON and end."""
 
+    huge_line_after: int | None = None
+    """After this many lines send 64 MB without an end of line, as far as the client takes them, and end."""
+
+    endless_after: int | None = None
+    """After this many lines send the line that comes next for ever, whatever `num_predict` says."""
+
     status: int = 200
     """Anything else is answered with `{"error": ...}` and no line at all."""
+
+    retry_after: str | None = None
+    """The header Retry-After of such an answer."""
 
     error: str | None = None
     """The text of the error; None is what Ollama says."""

@@ -20,6 +20,18 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Endless:
+    """The same line, until the client leaves."""
+
+    piece: Piece
+
+
+@dataclass(frozen=True, slots=True)
+class Huge:
+    """A line that is far too long."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stall:
     """Silence."""
 
@@ -32,6 +44,7 @@ class Refuse:
 
     status: int
     error: str
+    retry_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,7 @@ class End:
     done_reason: str | None
 
 
-Step: TypeAlias = Piece | Stall | Refuse | Fail | Garble | Cut | End
+Step: TypeAlias = Piece | Endless | Huge | Stall | Refuse | Fail | Garble | Cut | End
 
 
 def steps(reply: Reply, request: ChatRequest) -> Iterator[Step]:
@@ -66,13 +79,15 @@ def steps(reply: Reply, request: ChatRequest) -> Iterator[Step]:
     if reply.stall_before_headers:
         yield Stall(before_headers=True)
     if reply.status != 200:
-        yield Refuse(reply.status, reply.error_text(request.model))
+        yield Refuse(reply.status, reply.error_text(request.model), reply.retry_after)
         return
     pieces = _pieces(reply, request)
     said = pieces[: request.num_predict]
     for count in range(len(said) + 1):
         if _falls(reply.stall_after, count, len(said)):
             yield Stall()
+        if _falls(reply.endless_after, count, len(said)):
+            yield Endless([*pieces, Piece("content", " and so on")][count])
         if (fault := _fault(reply, request, count, len(said))) is not None:
             yield fault
             return
@@ -109,6 +124,8 @@ def _fault(reply: Reply, request: ChatRequest, count: int, last: int) -> Step | 
         return Fail(reply.error_text(request.model))
     if _falls(reply.malformed_line_after, count, last):
         return Garble()
+    if _falls(reply.huge_line_after, count, last):
+        return Huge()
     return None
 
 

@@ -117,6 +117,11 @@ class OllamaServer:
         return self._tally.stalled
 
     @property
+    def held_back_chats(self) -> int:
+        """Open chats whose client does not read, so that nothing more can be sent."""
+        return self._tally.held_back
+
+    @property
     def chats_started(self) -> int:
         """Chats whose request was accepted."""
         return self._tally.started
@@ -155,6 +160,10 @@ class OllamaServer:
     async def wait_stalled(self, count: int) -> None:
         """Wait until at least so many chats are silent by script."""
         await self._tally.until(lambda: self._tally.stalled >= count)
+
+    async def wait_held_back(self, count: int) -> None:
+        """Wait until at least so many chats can send nothing more."""
+        await self._tally.until(lambda: self._tally.held_back >= count)
 
     # Connections
 

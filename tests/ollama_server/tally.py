@@ -17,6 +17,7 @@ class Tally:
         self.finished = 0
         self.aborted = 0
         self.stalled = 0
+        self.held_back = 0
         self.peak = 0
         self.abort_times: list[float] = []
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
@@ -46,6 +47,11 @@ class Tally:
     def stall(self, change: int) -> None:
         """A chat fell silent (+1) or is silent no more (-1)."""
         self.stalled += change
+        self._changed()
+
+    def hold_back(self, change: int) -> None:
+        """A chat can send no more until its client reads (+1), or goes on (-1)."""
+        self.held_back += change
         self._changed()
 
     async def until(self, holds: Callable[[], bool]) -> None:

@@ -31,7 +31,7 @@ async def tell_much(client: FabulaClient, child_id: str, ollama: OllamaServer) -
     ollama.reply_with(*[Reply(content=chapter(STORY, choices=["the snorgle hops", "it naps"]))] * 2)
     second = await client.tell(story_id=first.story_id, child_id=child_id, custom_user_input=TURN).result()
     third = await client.tell(story_id=first.story_id, child_id=child_id, choice_id="1").result()
-    ollama.reply_with(Reply(content=chapter(STORY * 9), cut_after=60))
+    ollama.reply_with(Reply(content=chapter(f"{STORY} " * 9), cut_after=60))
     failing = client.tell(THEME, child_id=child_id)
     with pytest.raises(Exception, match="model"):
         await collect(failing)

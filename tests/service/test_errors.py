@@ -13,6 +13,7 @@ from service import errors
 from service.errors import (
     ConfigError,
     CursorOutOfRange,
+    Exhausted,
     FabulaError,
     InvalidRequest,
     RunEnded,
@@ -43,8 +44,8 @@ def subclasses(kind: type[FabulaError]) -> Iterator[type[FabulaError]]:
 
 
 KINDS = [kind for kind in subclasses(FabulaError) if kind.__module__ == errors.__name__]
-OWN = [kind for kind in KINDS if kind is not RunEnded]
-"""Those with a reason of their own: RunEnded brings the status of the run that it speaks of."""
+OWN = [kind for kind in KINDS if kind not in (RunEnded, Exhausted)]
+"""Those with a reason of their own: RunEnded brings the status of the run that it speaks of, Exhausted is a family."""
 
 
 def instance(kind: type[FabulaError]) -> FabulaError:
@@ -52,6 +53,8 @@ def instance(kind: type[FabulaError]) -> FabulaError:
         return kind([("theme", "must be shorter")])
     if kind is CursorOutOfRange:
         return CursorOutOfRange(9, 2, 7)
+    if issubclass(kind, Exhausted):
+        return kind("runs_at_once", 2, "account")
     return kind("What was wrong.", {"run_id": "r1"})
 
 
@@ -95,9 +98,10 @@ def test_a_status_names_the_domain_and_the_reason_without_its_prefix(kind: type[
 
 @pytest.mark.parametrize("kind", OWN)
 def test_retry_info_is_there_exactly_where_a_time_is_given(kind: type[FabulaError]) -> None:
-    found = details(to_status(instance(kind))).get("RetryInfo", [])
+    error = instance(kind)
+    found = details(to_status(error)).get("RetryInfo", [])
     delays = [retry.retry_delay.ToTimedelta().total_seconds() for retry in found]  # type: ignore[attr-defined]
-    assert delays == ([] if kind.retry_after_seconds is None else [kind.retry_after_seconds])
+    assert delays == ([] if error.retry_after_seconds is None else [error.retry_after_seconds])
     assert kind.retryable or not delays
 
 

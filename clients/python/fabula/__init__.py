@@ -26,6 +26,7 @@ from fabula.errors import (
     RunStateConflict,
     ServiceFault,
     StoryEnded,
+    TokenExpired,
     Unauthenticated,
     Unavailable,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "StoryEvent",
     "StoryOptions",
     "StoryStream",
+    "TokenExpired",
     "Unauthenticated",
     "Unavailable",
 ]

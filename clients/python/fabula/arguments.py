@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from fabula import commands
+from fabula import commands, minting
 from fabula.child.v1 import child_pb2
 from fabula.confirm import can_ask
 from fabula.run.v1 import run_pb2
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_runs(added)
     _add_stories(added)
     _add_children(added)
+    _add_token(added.add_parser("token", help="make a token for development, with FABULA_AUTH_SECRET"))
     return parser
 
 
@@ -94,6 +95,12 @@ def _add_runs(added: Any) -> None:
     cancel = added.add_parser("cancel", help="cancel a run")
     cancel.add_argument("run_id", metavar="RUN_ID")
     cancel.set_defaults(run=commands.cancel)
+    pause = added.add_parser("pause", help="pause a run")
+    pause.add_argument("run_id", metavar="RUN_ID")
+    pause.set_defaults(run=commands.pause)
+    go_on = added.add_parser("continue", help="go on with a paused run")
+    go_on.add_argument("run_id", metavar="RUN_ID")
+    go_on.set_defaults(run=commands.go_on)
 
 
 def _add_stories(added: Any) -> None:
@@ -130,6 +137,15 @@ def _add_children(added: Any) -> None:
     delete.add_argument("child_id", metavar="CHILD_ID")
     _add_yes(delete)
     delete.set_defaults(run=commands.delete_child, erases="Child {child_id} with all its stories and runs")
+
+
+def _add_token(token: argparse.ArgumentParser) -> None:
+    token.add_argument("account", metavar="ACCOUNT", help="whose children and stories the token opens")
+    token.add_argument(
+        "--scope", dest="scopes", action="append", choices=minting.SCOPES, help="what it allows; may be repeated (all)"
+    )
+    token.add_argument("--minutes", type=_number, default=60, metavar="N", help="how long it holds (%(default)s)")
+    token.set_defaults(run=minting.token)
 
 
 def _add_taste(profile: argparse.ArgumentParser) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ class FabulaClient(StoryCalls, ChildCalls, RunCalls):
     """One connection to a Fabula service; made once and shared, by any number of streams of one event loop.
 
     `address` is a gRPC target, `credentials` those of TLS (None: plain text), `metadata` goes along with every call,
+    `token` is a bearer token, or a function that has one whenever a call is made: then streams outlive their tokens.
     `retry` holds for streams and single calls alike. The connection is made with the first call; `async with` or
     `aclose` ends it. Every method may raise the classes of `fabula.errors`; after `aclose` it is Closed.
     """
@@ -50,10 +51,10 @@ class FabulaClient(StoryCalls, ChildCalls, RunCalls):
         return self._stream(request, timeout=timeout, heartbeats=heartbeats)
 
     def _stream(self, origin: Origin, *, timeout: float | None, heartbeats: bool) -> StoryStream:
-        return StoryStream(self._open_call, origin, self._retry, timeout, heartbeats=heartbeats)
+        return StoryStream(self._open_call, origin, self._retry, timeout, heartbeats=heartbeats, renews=self._renews)
 
     def _open_call(self, request: Origin, timeout: float | None) -> Call:
         stub = self._stories()
         if isinstance(request, WatchStoryRequest):
-            return stub.WatchStory(request, timeout=timeout, metadata=self._metadata)
-        return stub.GenerateStory(request, timeout=timeout, metadata=self._metadata)
+            return stub.WatchStory(request, timeout=timeout, metadata=self._metadata())
+        return stub.GenerateStory(request, timeout=timeout, metadata=self._metadata())

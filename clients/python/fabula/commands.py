@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 
 from fabula.client import FabulaClient
@@ -55,6 +56,18 @@ async def cancel(options: argparse.Namespace) -> None:
     """Cancels a run."""
     async with await _connect(options.address) as client:
         _print(run_line(await client.cancel_run(options.run_id)))
+
+
+async def pause(options: argparse.Namespace) -> None:
+    """Pauses a run."""
+    async with await _connect(options.address) as client:
+        _print(run_line(await client.pause_run(options.run_id)))
+
+
+async def go_on(options: argparse.Namespace) -> None:
+    """Goes on with a run."""
+    async with await _connect(options.address) as client:
+        _print(run_line(await client.continue_run(options.run_id)))
 
 
 async def stories(options: argparse.Namespace) -> None:
@@ -159,7 +172,8 @@ def _read_out(found: story_pb2.Story, address: str) -> None:
 
 async def _connect(address: str) -> FabulaClient:
     # A first look, shorter than the RetryPolicy's patience with a connection that was there once.
-    client = FabulaClient(address)
+    # From the environment: what stands in a command line is seen by everyone on the machine.
+    client = FabulaClient(address, token=os.environ.get("FABULA_TOKEN", ""))
     try:
         await client.wait_until_ready(_CONNECT_SECONDS)
     except (Unavailable, asyncio.CancelledError):

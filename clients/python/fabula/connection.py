@@ -42,14 +42,24 @@ class Connection:
         *,
         credentials: grpc.ChannelCredentials | None = None,
         metadata: Sequence[tuple[str, str | bytes]] = (),
+        token: str | Callable[[], str] = "",
         retry: RetryPolicy = DEFAULT_RETRY,
     ) -> None:
         self.address = address
         self._credentials = credentials
-        self._metadata = tuple(metadata)
+        self._fixed = tuple(metadata)
+        self._token = token
         self._retry = retry
         self._opened: grpc.aio.Channel | None = None
         self._closed = False
+
+    @property
+    def _renews(self) -> bool:
+        return callable(self._token)
+
+    def _metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        token = self._token() if callable(self._token) else self._token
+        return (*self._fixed, ("authorization", f"Bearer {token}")) if token else self._fixed
 
     async def __aenter__(self) -> Self:
         return self
@@ -89,7 +99,7 @@ class Connection:
         self, method: "UnaryUnaryMultiCallable[_Request, _Answer]", request: _Request
     ) -> Callable[[float | None], Awaitable[_Answer]]:
         """One call, made each time that it is called, with so many seconds left."""
-        return lambda left: method(request, timeout=left, metadata=self._metadata)
+        return lambda left: method(request, timeout=left, metadata=self._metadata())
 
     async def _pages(
         self, method: "UnaryUnaryMultiCallable[_PageRequest, _Page]", request: _PageRequest

@@ -116,6 +116,10 @@ class Unauthenticated(FabulaError):
     """The credentials are missing or not valid."""
 
 
+class TokenExpired(Unauthenticated):
+    """The token has expired: come back with a new one. A run goes on meanwhile, and is watched from the cursor."""
+
+
 class PermissionDenied(FabulaError):
     """The credentials are valid and do not allow this."""
 

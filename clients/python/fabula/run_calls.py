@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class RunCalls(Connection):
-    """Reads, lists and cancels runs."""
+    """Reads, lists, cancels, pauses and continues runs."""
 
     async def get_run(self, run_id: str) -> run_pb2.Run:
         """Reads one run; NotFound when there is none."""
@@ -38,6 +38,22 @@ class RunCalls(Connection):
     async def cancel_run(self, run_id: str) -> run_pb2.Run:
         """Cancels a run and returns it as it ended; a run that had ended is unchanged. NotFound when there is none."""
         answer = await self._ask(self._runs().CancelRun, run_pb2.CancelRunRequest(run_id=run_id))
+        return answer.run
+
+    async def pause_run(self, run_id: str) -> run_pb2.Run:
+        """Pauses a run and returns it paused; one that was paused stays so.
+
+        RunStateConflict when it has ended, NotFound when there is none.
+        """
+        answer = await self._ask(self._runs().PauseRun, run_pb2.PauseRunRequest(run_id=run_id))
+        return answer.run
+
+    async def continue_run(self, run_id: str) -> run_pb2.Run:
+        """Goes on with a paused run and returns it; one that was under way is unchanged.
+
+        RunStateConflict when it has ended, NotFound when there is none.
+        """
+        answer = await self._ask(self._runs().ContinueRun, run_pb2.ContinueRunRequest(run_id=run_id))
         return answer.run
 
     def _runs(self) -> "RunServiceAsyncStub":

@@ -43,6 +43,8 @@ REASONS: Mapping["run_pb2.ErrorReason.ValueType", type[errors.FabulaError]] = {
     run_pb2.ERROR_REASON_INTERNAL: errors.ServiceFault,
     run_pb2.ERROR_REASON_CHAPTER_NOT_FOUND: errors.NotFound,
     run_pb2.ERROR_REASON_STORY_ENDED: errors.StoryEnded,
+    run_pb2.ERROR_REASON_TOKEN_EXPIRED: errors.TokenExpired,
+    run_pb2.ERROR_REASON_IDENTITY_UNAVAILABLE: errors.Unavailable,
 }
 """The class of every reason of the service."""
 

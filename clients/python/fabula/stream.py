@@ -8,7 +8,7 @@ from typing import Any, Self, TypeAlias
 
 import grpc
 
-from fabula.errors import Closed, CursorOutOfRange, FabulaError, ProtocolError, RunFailed, Unavailable
+from fabula.errors import Closed, CursorOutOfRange, FabulaError, ProtocolError, RunFailed, TokenExpired, Unavailable
 from fabula.retry import Backoff, Deadline, RetryPolicy, raise_if_closed
 from fabula.status import from_rpc_error, from_run_error
 from fabula.story.v1.story_pb2 import Complete, GenerateStoryRequest, StoryEvent, WatchStoryRequest
@@ -36,7 +36,14 @@ class StoryStream:
     """
 
     def __init__(
-        self, open_call: OpenCall, origin: Origin, policy: RetryPolicy, timeout: float | None, *, heartbeats: bool
+        self,
+        open_call: OpenCall,
+        origin: Origin,
+        policy: RetryPolicy,
+        timeout: float | None,
+        *,
+        heartbeats: bool,
+        renews: bool = False,
     ) -> None:
         """Not for callers: `FabulaClient` makes streams."""
         self._open_call = open_call
@@ -44,6 +51,8 @@ class StoryStream:
         self._backoff = Backoff(policy)
         self._deadline = Deadline(timeout)
         self._heartbeats = heartbeats
+        self._renews = renews
+        self._renewed = False
         self._line = _Line(self._dial)
         self._closed = False
         self._standing = StandingText()
@@ -182,6 +191,11 @@ class StoryStream:
 
     async def _reconnect(self, line: "_Line", error: FabulaError) -> None:
         line.hang_up()
+        if isinstance(error, TokenExpired) and self._renews and not self._renewed:
+            # The next call has another token; if that one is refused as well, it is not for want of a new one.
+            self._renewed = True
+            self._reconnects += 1
+            return
         if isinstance(error, Unavailable | RunFailed):
             error.run_id = error.run_id or self._run_id
         if isinstance(error, Unavailable):
@@ -199,6 +213,7 @@ class StoryStream:
 
     def _accept(self, event: StoryEvent) -> bool:
         self._backoff.reset()
+        self._renewed = False
         self._notify(None)
         if event.HasField("heartbeat"):
             return self._heartbeats

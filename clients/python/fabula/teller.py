@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from fabula.errors import FabulaError, InvalidRequest, OutcomeUnknown, RunFailed, Unavailable
+from fabula.errors import FabulaError, InvalidRequest, OutcomeUnknown, RunFailed, Unauthenticated, Unavailable
 from fabula.listing import level_name
 from fabula.run.v1 import run_pb2
 from fabula.story.v1.story_pb2 import Chapter, Complete, Content, StoryEvent
@@ -102,7 +102,8 @@ def complaint(error: FabulaError, address: str) -> str:
             return f"No service answers at {address}: start it with `make run`."
         case RunFailed() if error.partial_text_id:
             return f"{error.message} What was told is kept: {command(address, 'watch', error.partial_text_id)}"
-    return error.message
+    hint = " This program takes its token from FABULA_TOKEN." if isinstance(error, Unauthenticated) else ""
+    return f"{error.message}{hint}"
 
 
 def farewell(run_id: str, address: str) -> str:

@@ -69,6 +69,13 @@ async function all(path, key) {
   return found;
 }
 
+export const session = {
+  /** Keeps the key in this browser, in a cookie that no script can read. */
+  open: (token) => send("/session", {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token }),
+  }),
+};
+
 export const children = {
   list: () => all("/api/v1/children", "children"),
   create: async (profile) => (await call("POST", "/api/v1/children", profile)).child,

@@ -57,7 +57,8 @@ export function parse(message) {
 
 /**
  * Follows one run to its terminal event. `onEvent` gets every event after `after` once, in order; `onLine` gets true
- * and false as the connection comes and goes; `onGone` is called when the service has no such run.
+ * and false as the connection comes and goes; `onGone` is called when the service has no such run, `onRefused` with the
+ * reason when it wants another key.
  */
 export class RunStream {
   #source = null;
@@ -66,8 +67,8 @@ export class RunStream {
   #stopped = false;
   #listeners = [];
 
-  constructor({ runId, after = 0, onEvent, onLine = () => {}, onGone = () => {} }) {
-    Object.assign(this, { runId, cursor: after, onEvent, onLine, onGone });
+  constructor({ runId, after = 0, onEvent, onLine = () => {}, onGone = () => {}, onRefused = () => {} }) {
+    Object.assign(this, { runId, cursor: after, onEvent, onLine, onGone, onRefused });
   }
 
   start() {
@@ -147,11 +148,12 @@ export class RunStream {
   /** EventSource hides why it gave up; the run itself tells whether there is anything left to follow. */
   async #ask() {
     this.#close();
-    const gone = await runs.get(this.runId).then(() => false, (error) => error.status === 404);
+    const { status, reason } = await runs.get(this.runId).then(() => ({}), (error) => error);
     if (this.#stopped || this.#source) return;
-    if (gone) {
+    if ([401, 403, 404].includes(status)) {
       this.stop();
-      this.onGone();
+      if (status === 404) this.onGone();
+      else this.onRefused(reason);
       return;
     }
     const wait = WAITS[Math.min(this.#failures++, WAITS.length - 1)];

@@ -79,6 +79,7 @@ export class Telling {
       },
       onLine: (online) => this.#line(online),
       onGone: () => this.#fail("RUN_NOT_FOUND"),
+      onRefused: (reason) => this.#fail(reason, [], true),
     });
     this.#stream.start();
   }
@@ -132,9 +133,9 @@ export class Telling {
     this.#changed("done");
   }
 
-  #fail(reason, fields = []) {
+  #fail(reason, fields = [], resumable = false) {
     this.phase = "failed";
-    this.failure = { reason: this.#stopping ? "RUN_CANCELLED" : reason, fields };
+    this.failure = { reason: this.#stopping ? "RUN_CANCELLED" : reason, fields, resumable };
     this.#changed("failed");
   }
 
@@ -181,13 +182,21 @@ export class Telling {
     return this.#stopping && !this.ended;
   }
 
-  /** Tries again: the same request as long as no run came of it, else a new run of the same. */
+  /** Tries again: the run where it was left, the same request as long as no run came of it, or a new run of the same. */
   retry() {
+    if (this.failure?.resumable) return this.#resume();
     if (this.runId || this.failure?.reason === "REQUEST_ID_REUSED") this.request.request_id = newRequestId();
     this.#stream?.stop();
     this.#pacer.stop();
     Object.assign(this, { runId: null, cursor: 0 });
     this.#caughtUp = 0;
+    this.#begin();
+    return this.start();
+  }
+
+  #resume() {
+    this.#pacer.stop();
+    this.#caughtUp = this.cursor;
     this.#begin();
     return this.start();
   }

@@ -2,6 +2,7 @@
 
 import { announce } from "./announcer.js";
 import { button, el, picture } from "./dom.js";
+import { keyForm } from "./key_form.js";
 import { fieldWords, troubleWords } from "./words.js";
 
 /** `again` retries, `other` leads elsewhere; either may be missing. */
@@ -15,6 +16,7 @@ export function trouble(reason, { again, other, fields = [], level = "h1" } = {}
     el(level, { text: words.title }),
     el("p", { text: words.text }),
     hint ? el("p", { text: hint }) : null,
+    keyForm(reason, again),
     el("div", { class: "row" },
       again && words.again ? button(words.again, again, { kind: "main", symbol: "again" }) : null,
       other ? button(words.other, other) : null));

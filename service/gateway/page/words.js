@@ -38,7 +38,7 @@ const RESTING = {
 const GONE = { title: "This story is not here any more", text: "It may have been put away for good.", again: null };
 const LOCKED = {
   title: "This page may not open the stories",
-  text: "The storyteller asks for a key that this page does not have. The person who set it up can help.",
+  text: "The storyteller asks for a key that this page does not have. The person who set it up can give you one.",
   again: AGAIN,
 };
 
@@ -96,6 +96,11 @@ const TROUBLES = {
   SHUTTING_DOWN: RESTING, STORE_UNAVAILABLE: RESTING,
   STORY_NOT_FOUND: GONE, CHAPTER_NOT_FOUND: GONE, NOT_FOUND: GONE,
   UNAUTHENTICATED: LOCKED, PERMISSION_DENIED: LOCKED,
+  TOKEN_EXPIRED: {
+    title: "The key of this page is too old",
+    text: "Keys hold for a while only. The person who set the storyteller up can give you a new one.",
+    again: AGAIN,
+  },
 };
 
 const UNKNOWN = { title: "Something went wrong", text: "It is not your fault. Please try again.", again: AGAIN };

@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field
 from service.models.storyteller.pacing import Pace, tokens_of
 from service.models.storyteller.request import read_request
 from service.models.storyteller.rewriting import tell
+from service.runtime.pause import current_pause
 
 MODEL_NAME = "embedded:storyteller"
 _SEED_BITS = 63
@@ -114,7 +115,7 @@ class EmbeddedStoryteller(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         del stop, kwargs  # a story ends where it ends
-        clock = asyncio.get_running_loop().time
+        clock = current_pause().time  # what was not due before a pause is not overdue after it
         pace = Pace(self.tokens_per_second, clock())
         for token in self._tokens(messages):
             delay = pace.wait(clock())

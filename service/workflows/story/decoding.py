@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr
 
 from service.errors import ModelOutputInvalid, ModelOutputTruncated
 from service.workflows.story.tale import Bible
@@ -45,6 +45,18 @@ class Draft(BaseModel):
     )
     educational_elements: list[Annotated[str, Field(max_length=200)]] = Field(default_factory=list, max_length=10)
     bible: Annotated[Bible, BeforeValidator(Bible.lenient)] = Bible()
+    _told_by: str = PrivateAttr(default="")
+
+    @property
+    def told_by(self) -> str:
+        """The name of the model that answered, from who asked it; empty while nobody said it."""
+        return self._told_by
+
+    def signed(self, name: str) -> "Draft":
+        """The same chapter, told by the model of this name."""
+        draft = self.model_copy()
+        draft._told_by = name
+        return draft
 
 
 class DraftDecoder:

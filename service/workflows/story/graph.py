@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
 
+import structlog
 from google.protobuf.message import Message
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -17,6 +18,7 @@ from langgraph.runtime import Runtime
 from fabula.story.v1 import story_pb2
 from service.errors import ContentRejected
 from service.runtime.model import LanguageModel
+from service.runtime.pause import current_pause
 from service.runtime.ports import Emitter, Job
 from service.runtime.stores import ArtifactStore
 from service.safety.screen import Screen
@@ -26,10 +28,13 @@ from service.workflows.story.narrator import Narrator
 from service.workflows.story.nodes import REVIEWED, StoryContext, StoryState
 from service.workflows.story.observed import observed
 from service.workflows.story.prompts import Prompts
+from service.workflows.story.retrying import NO_RETRIES, Retries, Teller
 from service.workflows.story.reviewer import Reviewer
 from service.workflows.story.tale import StoredChapter, choice_messages
 from service.workflows.story.task import StoryTask
 from service.workflows.story.writing import Writer
+
+_log = structlog.get_logger("fabula.story")
 
 Node = Callable[[StoryState, Runtime[StoryContext]], Awaitable[StoryState]]
 StoryGraph = CompiledStateGraph[StoryState, StoryContext, StoryState, StoryState]
@@ -47,20 +52,32 @@ _PROGRESS = {
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one run may take: rewrites for safety, its time, and tokens of the model's context and of one answer."""
+    """What one run may take: rewrites, its time, tokens of the model's context and of one answer, retries."""
 
     max_rewrites: int
     run_seconds: float
     context_tokens: int
     answer_tokens: int
+    retries: Retries = NO_RETRIES
 
 
 class StoryWorkflow:
-    """Makes the job of a run: the graph, compiled once, over the injected model, reviewer and store."""
+    """Makes the job of a run: the graph, compiled once, over the injected models, reviewer and store.
 
-    def __init__(self, model: LanguageModel, reviewer: Reviewer, store: ArtifactStore, budget: Budget) -> None:
+    `model_name` is that of the model which is asked first, and so what a Run says from its beginning on; which one told
+    it in the end, if there is a fallback, `complete` says.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        reviewer: Reviewer,
+        store: ArtifactStore,
+        budget: Budget,
+        fallback: LanguageModel | None = None,
+    ) -> None:
         self.model_name = model.name
-        self._model = model
+        self._models = [model] if fallback is None else [model, fallback]
         self._reviewer = reviewer
         self._store = store
         self._budget = budget
@@ -73,9 +90,7 @@ class StoryWorkflow:
         """
 
         async def work(emitter: Emitter) -> Message:
-            return await self._tell(
-                task, screen, emitter, min(math.inf if seconds is None else seconds, self._budget.run_seconds)
-            )
+            return await self._tell(task, screen, emitter, math.inf if seconds is None else seconds)
 
         return work
 
@@ -89,24 +104,33 @@ class StoryWorkflow:
             chapter = make_chapter(task, state["draft"], emitter.run_id, screen)
             # Kept before the run's end is told: with that end it comes into sight, and never without it.
             await self._store.keep(make_artifact(chapter, first=not task.branch))
+        _log.info("chapter_told", run_id=emitter.run_id, model=state["draft"].told_by)
         return self._complete(chapter, state)
 
     def _context(
         self, task: StoryTask, screen: Screen, emitter: Emitter, narrator: Narrator, seconds: float
     ) -> StoryContext:
-        began = asyncio.get_running_loop().time()
+        pause, clock = current_pause(), asyncio.get_running_loop().time
+        began, by = pause.time(), clock() + seconds
         prompts = Prompts(task, screen, self._budget.context_tokens, self._budget.answer_tokens)
+
+        def left() -> float:
+            return min(began + self._budget.run_seconds - pause.time(), by - clock())
+
+        teller = Teller(self._models, self._budget.retries, left)
         return StoryContext(
             task=task,
             prompts=prompts,
-            writer=Writer(task, self._model, prompts, narrator),
+            writer=Writer(task, teller, prompts, narrator),
             reviewer=self._reviewer,
             screen=screen,
             emitter=emitter,
             narrator=narrator,
             max_rewrites=self._budget.max_rewrites,
+            pause=pause,
             began=began,
-            round_ends=began + seconds * _SHARE,
+            round_ends=began + self._budget.run_seconds * _SHARE,
+            round_ends_by=asyncio.get_running_loop().time() + seconds * _SHARE,
         )
 
     def _complete(self, chapter: StoredChapter, state: StoryState) -> story_pb2.Complete:
@@ -126,7 +150,7 @@ class StoryWorkflow:
             chapter_number=chapter.chapter_number,
             planned_chapters=chapter.planned_chapters,
             title=chapter.title,
-            model=self.model_name,
+            model=draft.told_by,
             finish_reason=story_pb2.FINISH_REASON_STOP,
         )
 

@@ -37,6 +37,18 @@ class Narrator:
         """The revision that is being told."""
         return self._now.revision
 
+    @property
+    def is_unheard(self) -> bool:
+        """Whether no reader has heard anything of this revision."""
+        return not self._now.sent or self._now.waiting is not None
+
+    def begin_again(self) -> None:
+        """What was heard of this revision counts for nothing, for nobody else has heard it: its text begins anew."""
+        self._now.gate = open_gate(self._screen, self._release)
+        self._now.sent.clear()
+        if self._now.waiting is not None:
+            self._now.waiting.clear()
+
     def begin_revision(self) -> None:
         """What is heard from now on is a new revision of the whole text."""
         self._now = self._new()

@@ -3,26 +3,22 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TypedDict
 
 from langgraph.runtime import Runtime
 
 from fabula.story.v1 import story_pb2
-from service.errors import (
-    ModelNotFound,
-    ModelOutputInvalid,
-    ModelOutputTruncated,
-    ModelTimeout,
-    ModelUnavailable,
-    ReviewUnavailable,
-)
+from service.errors import ReviewUnavailable
+from service.runtime.pause import Bound, Pause
 from service.runtime.ports import Emitter
 from service.safety.screen import Screen
 from service.workflows.story.decoding import Draft
 from service.workflows.story.metrics import Metrics, levels_off, measure
 from service.workflows.story.narrator import Narrator
 from service.workflows.story.prompts import Prompts
+from service.workflows.story.retrying import MODEL_FAILURES
 from service.workflows.story.review import Review
 from service.workflows.story.reviewer import Reviewer
 from service.workflows.story.task import StoryTask
@@ -31,15 +27,14 @@ from service.workflows.story.writing import Writer
 # The progress at which each step begins. A rewrite goes over the same ground; progress itself never falls.
 WRITING, WRITTEN, REVIEWED, REWRITTEN, MEASURED = 5, 60, 70, 85, 95
 
-_MODEL_FAILURES = (ModelNotFound, ModelOutputInvalid, ModelOutputTruncated, ModelTimeout, ModelUnavailable)
-
 
 @dataclass(frozen=True, slots=True)
 class StoryContext:
     """What the nodes of one run work with; not part of the graph's state.
 
     The run began at `began`, and a round for the reader's level is over at `round_ends`, before the run must be: what
-    has passed shall not be lost for it. Both are in the event loop's time.
+    has passed shall not be lost for it. Both are in the time of `pause`. `round_ends_by` is the same for the caller's
+    deadline, in the event loop's time.
     """
 
     task: StoryTask
@@ -50,14 +45,21 @@ class StoryContext:
     emitter: Emitter
     narrator: Narrator
     max_rewrites: int
+    pause: Pause
     began: float
     round_ends: float
+    round_ends_by: float
     entered: Counter[str] = field(default_factory=Counter)
 
     def has_time(self) -> bool:
         """Whether a round that takes as long as all before it would be over in time."""
-        now = asyncio.get_running_loop().time()
-        return now + (now - self.began) < self.round_ends
+        now = self.pause.time()
+        ends = now + (now - self.began)
+        return ends < self.round_ends and asyncio.get_running_loop().time() + ends - now < self.round_ends_by
+
+    def round_timeout(self) -> Bound:
+        """Bounds a round for the reader's level."""
+        return self.pause.timeout(self.round_ends - self.pause.time(), self.round_ends_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ async def safety_check(state: StoryState, runtime: Runtime[StoryContext]) -> Sto
     """
     context, draft, passed = runtime.context, state["draft"], state.get("passed")
     try:
-        async with asyncio.timeout_at(None if passed is None else context.round_ends):
+        async with nullcontext() if passed is None else context.round_timeout():
             review = await context.reviewer.review(draft, context.screen, context.prompts, context.task.reader.age)
     except Exception as error:
         if passed is not None and isinstance(error, ReviewUnavailable | TimeoutError):
@@ -151,9 +153,9 @@ async def _simplify(passed: Passed, context: StoryContext) -> StoryState:
         return _keep(passed, context)
     context.narrator.begin_alternative()
     try:
-        async with asyncio.timeout_at(context.round_ends):
+        async with context.round_timeout():
             return {"draft": await context.writer.write(prompt, REVIEWED, REWRITTEN)}
-    except (*_MODEL_FAILURES, TimeoutError):
+    except (*MODEL_FAILURES, TimeoutError):
         return _keep(passed, context)
 
 

@@ -4,19 +4,22 @@ Whatever goes wrong with one of them, nothing is approved: ReviewUnavailable.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import Annotated
 
 import structlog
 from pydantic import BaseModel, Field, StrictBool, ValidationError
 
-from service.errors import FabulaError, ModelOutputInvalid, ReviewUnavailable
+from service.errors import FabulaError, ModelOutputInvalid, ModelTimeout, ModelUnavailable, ReviewUnavailable
 from service.runtime.model import GuardModel, LanguageModel
+from service.runtime.pause import current_pause
 from service.safety.screen import Screen
 from service.workflows.story.answers import review_schema
 from service.workflows.story.decoding import Draft
 from service.workflows.story.prompts import Prompts
+from service.workflows.story.retrying import NO_RETRIES, Retries, retried
 from service.workflows.story.review import LEAST_SCORE, Issue, Review, locate, merged, screen_review
 
 _log = structlog.get_logger("fabula.story")
@@ -47,14 +50,23 @@ class Reviewer:
     """Reviews drafts; stateless, one serves every run.
 
     Without a model the screen alone judges, which is right for texts that no model wrote. `seconds` bounds the time
-    that models may take over one draft.
+    that models may take over one draft, their retries included. What a teller named in `by_teller` told is judged by
+    the model there, or by none, instead of `model`.
     """
 
     def __init__(
-        self, model: LanguageModel | None, guard: GuardModel | None, categories: Sequence[str], seconds: float
+        self,
+        model: LanguageModel | None,
+        guard: GuardModel | None,
+        categories: Sequence[str],
+        seconds: float,
+        retries: Retries = NO_RETRIES,
+        by_teller: Mapping[str, LanguageModel | None] = MappingProxyType({}),
     ) -> None:
         self._model = model
         self._guard = guard
+        self._retries = retries
+        self._by_teller = by_teller
         self._categories = (*categories, AVOID_TOPICS, OTHER)
         self._schema = review_schema(self._categories)
         self._seconds = seconds
@@ -65,7 +77,7 @@ class Reviewer:
         if not screened.approved:
             return screened  # there is something to mend already
         try:
-            async with asyncio.timeout(self._seconds):
+            async with current_pause().timeout(self._seconds):
                 return merged([screened, *await self._judgements(draft, prompts, age)])
         except TimeoutError:
             _log.warning("review_failed", reason="timeout", seconds=self._seconds)
@@ -75,8 +87,8 @@ class Reviewer:
     async def _judgements(self, draft: Draft, prompts: Prompts, age: int) -> Sequence[Review]:
         """The two models' reviews, asked for at once."""
         asked = [
-            asyncio.create_task(self._judge(draft, prompts)),
-            asyncio.create_task(self._guard_verdict(draft, age)),
+            asyncio.create_task(retried(lambda: self._judge(draft, prompts), self._retries, _has_said_nothing)),
+            asyncio.create_task(retried(lambda: self._guard_verdict(draft, age), self._retries, _has_said_nothing)),
         ]
         try:
             # No TaskGroup: in Python 3.11 it loses a cancel that comes while it closes the one after the other failed.
@@ -90,11 +102,12 @@ class Reviewer:
             await asyncio.gather(*asked, return_exceptions=True)
 
     async def _judge(self, draft: Draft, prompts: Prompts) -> Review:
-        if self._model is None:
+        model = self._by_teller.get(draft.told_by, self._model)
+        if model is None:
             return Review(approved=True, score=1.0)
         prompt = prompts.review(draft.model_dump(exclude={"bible"}))
         parts: list[str] = []
-        async with aclosing(self._model.stream(prompt, self._schema)) as chunks:
+        async with aclosing(model.stream(prompt, self._schema)) as chunks:
             async for chunk in chunks:
                 parts.append(chunk.text)
                 if len(parts) > _MAX_CHUNKS:
@@ -124,3 +137,8 @@ class Reviewer:
         if verdict.safe:
             return Review(approved=True, score=1.0)
         return Review(False, 0.0, tuple(Issue(category, 0, "") for category in verdict.categories or (OTHER,)))
+
+
+def _has_said_nothing(failure: FabulaError) -> bool:
+    """Whether a failure may be asked away. Nonsense may not: a text that confuses its judge gets no second chance."""
+    return isinstance(failure, ModelUnavailable | ModelTimeout)

@@ -11,9 +11,9 @@ import grpc.aio
 from fabula.run.v1 import run_pb2
 from fabula.story.v1 import story_pb2, story_service_pb2_grpc
 from service.errors import Internal, RunEnded
+from service.runtime.caller import current_principal
 from service.runtime.run import timestamp
 from service.runtime.runner import Runner
-from service.runtime.spec import LOCAL_PRINCIPAL
 from service.runtime.subscription import Subscription
 from service.workflows.story.desk import Desk, request_fingerprint
 from service.workflows.story.events import StoryCodec
@@ -42,7 +42,7 @@ class StoryServicer(story_service_pb2_grpc.StoryServiceServicer):
     async def WatchStory(
         self, request: story_pb2.WatchStoryRequest, context: Context
     ) -> AsyncIterator[story_pb2.StoryEvent]:
-        watching = await self._runner.watch(LOCAL_PRINCIPAL, request.run_id, request.after_sequence)
+        watching = await self._runner.watch(current_principal(), request.run_id, request.after_sequence)
         async with watching as subscription, aclosing(self._events(subscription)) as events:
             async for event in events:
                 yield event
@@ -60,17 +60,17 @@ class StoryServicer(story_service_pb2_grpc.StoryServiceServicer):
             return story_pb2.CreateStoryResponse(run_id=subscription.run.run_id, complete=complete)
 
     async def GetStory(self, request: story_pb2.GetStoryRequest, context: Context) -> story_pb2.GetStoryResponse:
-        return story_pb2.GetStoryResponse(story=await self._library.get(LOCAL_PRINCIPAL, request.story_id))
+        return story_pb2.GetStoryResponse(story=await self._library.get(current_principal(), request.story_id))
 
     async def ListStories(
         self, request: story_pb2.ListStoriesRequest, context: Context
     ) -> story_pb2.ListStoriesResponse:
-        return await self._library.list(LOCAL_PRINCIPAL, request)
+        return await self._library.list(current_principal(), request)
 
     async def DeleteStory(
         self, request: story_pb2.DeleteStoryRequest, context: Context
     ) -> story_pb2.DeleteStoryResponse:
-        await self._library.delete(LOCAL_PRINCIPAL, request.story_id)
+        await self._library.delete(current_principal(), request.story_id)
         return story_pb2.DeleteStoryResponse()
 
     async def _start(self, request: story_pb2.GenerateStoryRequest, context: Context) -> Subscription:
@@ -78,9 +78,9 @@ class StoryServicer(story_service_pb2_grpc.StoryServiceServicer):
         # First of all: a repeated call attaches to its run, whatever has changed since that began.
         if request.request_id:
             mark = request_fingerprint(request)
-            if (begun := await self._runner.attach(LOCAL_PRINCIPAL, request.request_id, mark)) is not None:
+            if (begun := await self._runner.attach(current_principal(), request.request_id, mark)) is not None:
                 return begun
-        return await self._runner.start(await self._desk.spec(LOCAL_PRINCIPAL, request, deadline))
+        return await self._runner.start(await self._desk.spec(current_principal(), request, deadline))
 
     async def _events(self, subscription: Subscription) -> AsyncGenerator[story_pb2.StoryEvent, None]:
         async with aclosing(subscription.batches(self._heartbeat_seconds)) as batches:

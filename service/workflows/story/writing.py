@@ -8,6 +8,7 @@ from service.runtime.model import LanguageModel, Prompt
 from service.workflows.story.decoding import Draft, DraftDecoder
 from service.workflows.story.narrator import Narrator
 from service.workflows.story.prompts import Prompts
+from service.workflows.story.retrying import Teller
 from service.workflows.story.task import StoryTask
 
 _EXPECTED_CHARACTERS = {3: 900, 6: 1_600, 9: 2_600}
@@ -17,9 +18,9 @@ _LEAST_CHOICES = 2
 class Writer:
     """Writes the drafts of one run."""
 
-    def __init__(self, task: StoryTask, model: LanguageModel, prompts: Prompts, narrator: Narrator) -> None:
+    def __init__(self, task: StoryTask, teller: Teller, prompts: Prompts, narrator: Narrator) -> None:
         self._task = task
-        self._model = model
+        self._teller = teller
         self._prompts = prompts
         self._narrator = narrator
         ages = sorted(_EXPECTED_CHARACTERS.items(), reverse=True)
@@ -28,37 +29,46 @@ class Writer:
     async def write(self, prompt: Prompt, start: int, end: int) -> Draft:
         """The draft that answers the prompt, its text told in full; `start` and `end` are the progress in percent.
 
+        A model that fails before a reader has heard anything of it is asked again, and then the fallback model is.
         An answer that the token limit cut short is finished by one more; so is a chapter without choices in a tale
         that goes on. Raises ModelOutputTruncated when that one is cut short as well, ModelOutputInvalid, and what the
         model raises.
         """
+        return await self._teller.ask(
+            lambda model: self._attempt(model, prompt, start, end), lambda: self._narrator.is_unheard
+        )
+
+    async def _attempt(self, model: LanguageModel, prompt: Prompt, start: int, end: int) -> Draft:
+        """See `write`: once, by this model, whatever an attempt before has left behind."""
+        self._narrator.begin_again()
         told = _Telling(self._narrator, start, end, self._expected)
         decoder = DraftDecoder()
-        truncated = await self._hear(prompt, decoder, told)
+        truncated = await self._hear(model, prompt, decoder, told)
         try:
             rest, draft = decoder.finish(truncated=truncated)
         except ModelOutputTruncated:
-            draft = await self._finish(told, whole=decoder.text_ended)
+            draft = await self._finish(model, told, whole=decoder.text_ended)
         else:
             await told.tell(rest)
             if not draft.story_content.strip():
                 raise ModelOutputInvalid("The model's answer holds no story.")
             if not self._task.is_last and len(draft.choices) < _LEAST_CHOICES:
-                draft = await self._finish(told, whole=True)
+                draft = await self._finish(model, told, whole=True)
         await self._narrator.end_text(end)
-        return draft.model_copy(update={"choices": [], "choice_question": ""}) if self._task.is_last else draft
+        ended = {"choices": [], "choice_question": ""} if self._task.is_last else {}
+        return draft.model_copy(update=ended).signed(model.name)
 
-    async def _hear(self, prompt: Prompt, decoder: DraftDecoder, told: "_Telling | None") -> bool:
+    async def _hear(self, model: LanguageModel, prompt: Prompt, decoder: DraftDecoder, told: "_Telling | None") -> bool:
         """Lets the decoder take the whole answer; says whether the token limit cut it short."""
         truncated = False
-        async with aclosing(self._model.stream(prompt, self._prompts.schema)) as chunks:
+        async with aclosing(model.stream(prompt, self._prompts.schema)) as chunks:
             async for chunk in chunks:
                 truncated = truncated or chunk.truncated
                 if (text := decoder.feed(chunk.text)) and told is not None:
                     await told.tell(text)
         return truncated
 
-    async def _finish(self, told: "_Telling", *, whole: bool) -> Draft:
+    async def _finish(self, model: LanguageModel, told: "_Telling", *, whole: bool) -> Draft:
         """Asks for what is missing: the end of the text, unless that is whole, and all that comes after it."""
         if not whole:
             told.drop_unfinished()
@@ -67,7 +77,7 @@ class Writer:
         decoder, kept = DraftDecoder(), told.text
         prompt = self._prompts.finish(kept, whole=whole)
         # Of a whole chapter there is nothing to add, whatever a model may write.
-        truncated = await self._hear(prompt, decoder, None if whole else told)
+        truncated = await self._hear(model, prompt, decoder, None if whole else told)
         rest, draft = decoder.finish(truncated=truncated)
         if not whole:
             await told.tell(rest)

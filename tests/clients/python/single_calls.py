@@ -68,10 +68,12 @@ class SingleCalls(
         return run_pb2.CancelRunResponse(run=run)
 
     async def PauseRun(self, request: Any, context: Any) -> run_pb2.PauseRunResponse:  # noqa: N802
-        raise NotImplementedError
+        await self._single("PauseRun", request, context)
+        return run_pb2.PauseRunResponse(run=run_pb2.Run(run_id=request.run_id, state=run_pb2.RUN_STATE_PAUSED))
 
     async def ContinueRun(self, request: Any, context: Any) -> run_pb2.ContinueRunResponse:  # noqa: N802
-        raise NotImplementedError
+        await self._single("ContinueRun", request, context)
+        return run_pb2.ContinueRunResponse(run=run_pb2.Run(run_id=request.run_id, state=run_pb2.RUN_STATE_RUNNING))
 
     async def GetStory(self, request: Any, context: Any) -> story_pb2.GetStoryResponse:  # noqa: N802
         await self._single("GetStory", request, context)

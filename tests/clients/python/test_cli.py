@@ -121,6 +121,12 @@ async def test_runs_are_listed_and_cancelled(address: str, service: Scripted) ->
     assert (code, out.split()[:2]) == (0, ["run-3", "cancelled"])
 
 
+@pytest.mark.parametrize(("command", "state"), [("pause", "paused"), ("continue", "running")])
+async def test_a_run_is_paused_and_continued(address: str, command: str, state: str) -> None:
+    code, out, _ = await run("--address", address, command, "run-3")
+    assert (code, out.split()[:2]) == (0, ["run-3", state])
+
+
 async def test_a_refusal_is_one_plain_sentence(address: str, service: Scripted) -> None:
     violation = error_details_pb2.BadRequest.FieldViolation(field="age", description="must be 3 to 12")
     bad = error_details_pb2.BadRequest(field_violations=[violation])

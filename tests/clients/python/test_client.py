@@ -94,6 +94,11 @@ async def test_a_run_is_read_and_cancelled(client: FabulaClient) -> None:
     assert (await client.cancel_run("run-1")).state == RunState.RUN_STATE_CANCELLED
 
 
+async def test_a_run_is_paused_and_continued(client: FabulaClient) -> None:
+    assert (await client.pause_run("run-1")).state == RunState.RUN_STATE_PAUSED
+    assert (await client.continue_run("run-1")).state == RunState.RUN_STATE_RUNNING
+
+
 async def test_a_single_call_is_repeated_while_the_service_is_unavailable(
     client: FabulaClient, service: Scripted
 ) -> None:

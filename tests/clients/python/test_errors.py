@@ -47,9 +47,11 @@ CONTRACT = {
     "SHUTTING_DOWN": (Code.UNAVAILABLE, fabula.Unavailable),
     "UNAUTHENTICATED": (Code.UNAUTHENTICATED, fabula.Unauthenticated),
     "PERMISSION_DENIED": (Code.PERMISSION_DENIED, fabula.PermissionDenied),
+    "TOKEN_EXPIRED": (Code.UNAUTHENTICATED, fabula.TokenExpired),
+    "IDENTITY_UNAVAILABLE": (Code.UNAVAILABLE, fabula.Unavailable),
     "INTERNAL": (Code.INTERNAL, fabula.ServiceFault),
 }
-REPEATED = {"STORE_UNAVAILABLE", "SHUTTING_DOWN"}
+REPEATED = {"STORE_UNAVAILABLE", "SHUTTING_DOWN", "IDENTITY_UNAVAILABLE"}
 
 
 def test_the_table_covers_every_reason_of_the_contract() -> None:

@@ -99,7 +99,7 @@ async def test_what_the_service_must_know_of_the_caller_is_passed_on() -> None:
         answer = await front.http.get(RUN, headers=told_by_caller | {"Request-Timeout": "30", "cookie": "x=1"})
         _, _, metadata = front.service.calls[0]
         assert front.service.remaining is not None
-        assert 0 < front.service.remaining <= 30
+        assert 0 < front.service.remaining < 31  # gRPC rounds it
         await front.http.get(GENERATE, params=NIGHT, headers=told_by_caller)
         assert told_by_caller.items() <= front.service.calls[1][2].items()
     assert told_by_caller.items() <= metadata.items()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import structlog.testing
+from google.protobuf.message import Message
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessageChunk, BaseMessage
@@ -19,7 +20,10 @@ from service.errors import FabulaError, ModelNotFound, ModelTimeout, ModelUnavai
 from service.models import open_model
 from service.models.chat import ChatModel
 from service.runtime.model import LanguageModel, Prompt, Schema, TextChunk
+from service.runtime.pause import Pause, current_pause, pausable
+from service.runtime.ports import Emitter
 from tests.ollama_server import OllamaServer, Reply
+from tests.service.runtime.scripted import Listener, complete, turns
 
 PROMPT = Prompt("You tell stories.", "Tell of a fox.")
 SCHEMA: Schema = {"title": "Chapter", "type": "object", "properties": {"story_content": {"type": "string"}}}
@@ -149,6 +153,30 @@ async def test_silence_beyond_the_bound_is_a_timeout_and_leaves_the_model() -> N
 async def test_a_bound_on_silence_changes_nothing_of_an_answer_that_flows() -> None:
     model, _ = scripted(says("{"), says("}"), says("", finish_reason="stop"), idle_seconds=60)
     assert await read(model) == [TextChunk("{"), TextChunk("}")]
+
+
+async def test_in_a_pause_nothing_is_pulled_and_silence_is_no_timeout() -> None:
+    going_on, lapsed = asyncio.Event(), asyncio.Event()
+    model, chat = scripted(says("{"), going_on, says("}"), says("", finish_reason="stop"), idle_seconds=0.02)
+    heard: list[str] = []
+
+    async def work(_: Emitter) -> Message:
+        async for chunk in model.stream(PROMPT, SCHEMA):
+            heard.append(chunk.text)
+            if len(heard) == 1:  # paused once more has been asked for, and is not there yet
+                asyncio.get_running_loop().call_soon(current_pause().begin)
+        return complete()
+
+    pause = Pause()
+    job = asyncio.create_task(pausable(work, pause)(Listener()))
+    asyncio.get_running_loop().call_later(0.1, lapsed.set)
+    await lapsed.wait()
+    going_on.set()
+    await turns()
+    assert (pause.on, heard, chat.left) == (True, ["{", "}"], False)
+    pause.end()
+    assert await job == complete()
+    assert chat.left
 
 
 async def test_text_leaves_while_the_model_still_writes_and_joins_to_the_whole() -> None:

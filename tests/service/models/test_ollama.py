@@ -10,16 +10,9 @@ import pytest
 import structlog.testing
 
 from service.config import Config
-from service.errors import (
-    ConfigError,
-    FabulaError,
-    ModelNotFound,
-    ModelOutputInvalid,
-    ModelTimeout,
-    ModelUnavailable,
-)
+from service.errors import ConfigError, FabulaError, ModelNotFound, ModelOutputInvalid, ModelTimeout, ModelUnavailable
 from service.models import open_model
-from service.runtime.model import LanguageModel, Prompt, Schema, TextChunk
+from service.runtime.model import LanguageModel, ModelDown, ModelMisconfigured, Prompt, Schema, TextChunk
 from tests.ollama_server import OllamaServer, Reply
 
 PROMPT = Prompt("SYSTEMWORD", "PROMPTWORD")
@@ -61,12 +54,12 @@ async def failure(settings: Config) -> FabulaError:
 
 
 @asynccontextmanager
-async def saying(body: bytes) -> AsyncIterator[str]:
-    """A server that answers everything with this, status 200; gives its URL."""
+async def saying(body: bytes, headers: bytes = b"") -> AsyncIterator[str]:
+    """A server that answers everything with this, status 200; gives its URL. Each of the headers ends its line."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body)
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + headers + b"\r\n" + body)
         writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as listener:
@@ -133,12 +126,12 @@ async def test_credentials_of_the_url_go_into_a_header_and_into_no_message(serve
     ("reply", "kind", "told"),
     [
         (Reply(status=404), ModelNotFound, "`ollama pull llama3.2`"),
-        (Reply(status=400, error=QUOTING), ModelUnavailable, "failed"),
-        (Reply(status=429, error=QUOTING), ModelUnavailable, "failed"),
-        (Reply(status=500, error=QUOTING), ModelUnavailable, "failed"),
-        (Reply(status=503), ModelUnavailable, "failed"),
-        (Reply(cut_after=0), ModelUnavailable, "broke off"),
-        (Reply(content=ANSWER, cut_after=3), ModelUnavailable, "broke off"),
+        (Reply(status=400, error=QUOTING), ModelMisconfigured, "refused the request with status 400"),
+        (Reply(status=429, error=QUOTING), ModelUnavailable, "too much to do"),
+        (Reply(status=500, error=QUOTING), ModelDown, "failed with status 500"),
+        (Reply(status=503), ModelDown, "failed with status 503"),
+        (Reply(cut_after=0), ModelDown, "broke off"),
+        (Reply(content=ANSWER, cut_after=3), ModelDown, "broke off"),
         (Reply(content=ANSWER, end_without_done=True), ModelUnavailable, "broke off"),
         (Reply(content="", end_without_done=True), ModelUnavailable, "broke off"),
         (Reply(content="", done_reason="load"), ModelUnavailable, "broke off"),

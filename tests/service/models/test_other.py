@@ -107,7 +107,7 @@ async def test_every_failure_is_an_unavailable_model_and_quotes_nothing(server: 
         async with ollama() as model:
             with pytest.raises(FabulaError) as raised:
                 await read(model)
-    assert type(raised.value) is ModelUnavailable
+    assert isinstance(raised.value, ModelUnavailable)
     told = f"{raised.value.message} {logs}"
     assert [word for word in ("SYSTEMWORD", "PROMPTWORD", "ANSWERWORD", "127.0.0.1") if word in told] == []
 

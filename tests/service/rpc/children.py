@@ -10,6 +10,7 @@ import grpc.aio
 from fabula.child.v1 import child_pb2, child_service_pb2, child_service_pb2_grpc
 from service.backends import Backends, open_backends
 from service.errors import InputUnfit
+from service.identity.anyone import Anyone
 from service.rpc.child_servicer import ChildServicer
 from service.rpc.server import RpcServer, Service
 from service.runtime.eraser import Eraser
@@ -63,6 +64,6 @@ async def nursery(directory: Path) -> AsyncIterator[Nursery]:
         def add(server: grpc.aio.Server) -> None:
             child_service_pb2_grpc.add_ChildServiceServicer_to_server(servicer, server)
 
-        server = await stack.enter_async_context(RpcServer("127.0.0.1:0", [Service(NAME, add)], 10, 5))
+        server = await stack.enter_async_context(RpcServer("127.0.0.1:0", [Service(NAME, add)], Anyone(), 10, 5))
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{server.port}"))
         yield Nursery(child_service_pb2_grpc.ChildServiceStub(channel), channel, backends, runner, check)

@@ -178,6 +178,21 @@ OTHERS: dict[str, tuple[str, Message, grpc.StatusCode, str, list[str]]] = {
         "RUN_NOT_FOUND",
         [],
     ),
+    "unknown run to pause": (
+        f"{RUN}/PauseRun",
+        run_pb2.PauseRunRequest(run_id=CANARY),
+        NOT_FOUND,
+        "RUN_NOT_FOUND",
+        [],
+    ),
+    "no run to pause": (f"{RUN}/PauseRun", run_pb2.PauseRunRequest(), INVALID, "VALIDATION_FAILED", ["run_id"]),
+    "no run to continue": (
+        f"{RUN}/ContinueRun",
+        run_pb2.ContinueRunRequest(),
+        INVALID,
+        "VALIDATION_FAILED",
+        ["run_id"],
+    ),
     "bad page": (
         f"{RUN}/ListRuns",
         run_pb2.ListRunsRequest(page_size=201, state=42, child_id="?"),  # type: ignore[arg-type]  # unknown state

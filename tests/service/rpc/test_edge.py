@@ -16,6 +16,7 @@ import pytest
 from fabula import FabulaClient
 from fabula.run.v1 import run_pb2
 from fabula.story.v1 import story_pb2, story_service_pb2_grpc
+from service.identity.anyone import Anyone
 from service.rpc.server import RpcServer, Service
 from tests.conftest import Serve
 from tests.harness import QUICK, WITHIN, ServerProcess, collect, outcome, serving
@@ -62,7 +63,7 @@ async def faulty() -> AsyncIterator["story_service_pb2_grpc.StoryServiceAsyncStu
         story_service_pb2_grpc.add_StoryServiceServicer_to_server(Faulty(), server)
 
     async with (
-        RpcServer("127.0.0.1:0", [Service(STORY, add)], 10, 5) as server,
+        RpcServer("127.0.0.1:0", [Service(STORY, add)], Anyone(), 10, 5) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         yield story_service_pb2_grpc.StoryServiceStub(channel)

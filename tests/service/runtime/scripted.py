@@ -142,6 +142,19 @@ class Work:
                     raise
 
 
+class Listener:
+    """Implements Emitter; what a job says to it is kept in `heard`."""
+
+    run_id = "run"
+
+    def __init__(self) -> None:
+        self.heard: list[Message] = []
+
+    async def emit(self, body: Message, progress_percent: int = 0) -> None:
+        del progress_percent
+        self.heard.append(body)
+
+
 def telling(*bodies: Message, end: Message | Exception | None = None) -> Job:
     """A job that emits these bodies and ends at once."""
 

@@ -18,7 +18,9 @@ expect.set_options(timeout=WITHIN * 1000)
 class Play(Protocol):
     """Opens the page at an address, as a reader of its own: `async with play(url) as reader`."""
 
-    def __call__(self, url: str, *, width: int = 390, height: int = 844) -> AbstractAsyncContextManager[Reader]: ...
+    def __call__(
+        self, url: str, *, width: int = 390, height: int = 844, awaiting: str = "button.reader"
+    ) -> AbstractAsyncContextManager[Reader]: ...
 
 
 @pytest.fixture(scope="session")

@@ -125,8 +125,13 @@ def plain(text: str) -> str:
 
 
 @asynccontextmanager
-async def reading(browser: Browser, url: str, *, width: int = 390, height: int = 844) -> AsyncIterator[Reader]:
-    """Opens the page as somebody new. Leaving it fails if a script failed or the page broke its own policy."""
+async def reading(
+    browser: Browser, url: str, *, width: int = 390, height: int = 844, awaiting: str = "button.reader"
+) -> AsyncIterator[Reader]:
+    """Opens the page as somebody new, and waits for what it shows first.
+
+    Leaving it fails if a script failed or the page broke its own policy.
+    """
     faults: list[str] = []
     context = await browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
     context.set_default_timeout(WITHIN * 1000)
@@ -136,7 +141,7 @@ async def reading(browser: Browser, url: str, *, width: int = 390, height: int =
     page.on("console", lambda message: _note(faults, message))
     try:
         await page.goto(url)
-        await page.locator("button.reader").last.wait_for()
+        await page.locator(awaiting).last.wait_for()
         yield Reader(page, url)
     finally:
         await context.close()

@@ -82,7 +82,7 @@ test("a refusal before the run is told, and a retry asks with the same id", asyn
   };
   const telling = new Telling({}, { theme: "a fox" });
   await telling.start();
-  assert.deepEqual(telling.failure, { reason: "TOO_MANY_RUNS", fields: [] });
+  assert.deepEqual(telling.failure, { reason: "TOO_MANY_RUNS", fields: [], resumable: false });
   await telling.retry();
   assert.equal(bodies[0].request_id, bodies[1].request_id);
 });

@@ -1,16 +1,21 @@
 """What goes wrong is told in words that a parent understands, with a way on."""
 
 import json
+import time
+from contextlib import AsyncExitStack
 
 import pytest
-from playwright.async_api import Route
+from playwright.async_api import Route, expect
 
+from fabula import FabulaClient
+from service.identity.verifier import LEEWAY_SECONDS
 from tests.conftest import Serve
 from tests.harness import serving
 from tests.ollama_server import OllamaServer, Reply
 from tests.service.gateway.page.conftest import Play
 from tests.service.gateway.page.reader import PAGE, page_of, plain
-from tests.stories import TEXT, chapter
+from tests.stories import TEXT, chapter, told
+from tests.tokens import ISSUER, SECRET, token
 
 
 async def test_a_theme_that_is_unfit_is_asked_for_in_other_words(play: Play) -> None:
@@ -71,3 +76,41 @@ async def test_every_refusal_has_words_and_a_retry(play: Play, status: int, reas
         await reader.page.unroute("**/generate/stream")
         await reader.press("Try again")
         await reader.finish()
+
+
+async def test_a_service_that_wants_a_key_is_opened_with_one(serve: Serve, ollama: OllamaServer, play: Play) -> None:
+    ollama.reply_by_default(Reply(content=chapter()))
+    async with serve(**PAGE, auth_secret=SECRET, auth_issuer=ISSUER) as served, AsyncExitStack() as stack:
+        async with FabulaClient(served.address, token=token("us")) as client:
+            await client.create_child("Robin", 6)
+        reader = await stack.enter_async_context(play(page_of(served), awaiting=".trouble"))
+        await reader.heading("This page may not open the stories")
+        await reader.page.fill("#key", "not a key!")
+        await reader.press("Open")
+        await expect(reader.trouble).to_contain_text("This is no key.")
+        await reader.page.fill("#key", token("us"))
+        await reader.press("Open")
+        await reader.page.locator("button.reader").wait_for()
+        assert "fabula_token" not in await reader.page.evaluate("document.cookie")
+        await reader.begin()
+        assert await reader.finish() == plain(TEXT)
+
+
+async def test_a_key_that_grows_too_old_in_mid_story_is_asked_for_anew(
+    serve: Serve, ollama: OllamaServer, play: Play
+) -> None:
+    ollama.reply_by_default(Reply(content=chapter(), stall_after=60))
+    async with serve(**PAGE, auth_secret=SECRET, auth_issuer=ISSUER) as served, AsyncExitStack() as stack:
+        async with FabulaClient(served.address, token=token("us")) as client:
+            await client.create_child("Robin", 6)
+        reader = await stack.enter_async_context(play(page_of(served), awaiting=".trouble"))
+        await reader.page.fill("#key", token("us", exp=time.time() + 3 - LEEWAY_SECONDS))
+        await reader.press("Open")
+        await reader.page.locator("button.reader").wait_for()
+        await reader.begin()
+        await reader.heading("The key of this page is too old")
+        await reader.page.fill("#key", token("us"))
+        await reader.press("Open")
+        ollama.release()
+        assert await reader.finish() == plain(TEXT)
+    assert len(told(ollama)) == 1

@@ -14,6 +14,7 @@ from service.runtime.model import Prompt, Schema, TextChunk
 from service.workflows.story.decoding import Draft
 from service.workflows.story.narrator import Narrator
 from service.workflows.story.prompts import Prompts
+from service.workflows.story.retrying import NO_RETRIES, Teller
 from service.workflows.story.task import StoryTask
 from service.workflows.story.writing import Writer
 from tests.service.workflows.story.samples import CLEAN, make_task
@@ -57,7 +58,9 @@ async def write(speaker: Speaker, task: StoryTask | None = None) -> tuple[Draft,
     narrator = Narrator(speaker, CLEAN, task.release)
     narrator.begin_revision()
     prompts = Prompts(task, CLEAN, 8_192, 2_048)
-    draft = await Writer(task, speaker, prompts, narrator).write(prompts.tell(), 5, 60)
+    draft = await Writer(task, Teller([speaker], NO_RETRIES, lambda: 60), prompts, narrator).write(
+        prompts.tell(), 5, 60
+    )
     await narrator.approve(draft.story_content, 70)
     return draft, "".join(each.chunk for each in speaker.contents)
 

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from fabula.auth.v1 import scope_pb2 as fabula_dot_auth_dot_v1_dot_scope__pb2
 from fabula.child.v1 import child_pb2 as fabula_dot_child_dot_v1_dot_child__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#fabula/child/v1/child_service.proto\x12\x0f\x66\x61\x62ula.child.v1\x1a\x1b\x66\x61\x62ula/child/v1/child.proto\x1a\x1cgoogle/api/annotations.proto2\xf4\x04\n\x0c\x43hildService\x12u\n\x0b\x43reateChild\x12#.fabula.child.v1.CreateChildRequest\x1a$.fabula.child.v1.CreateChildResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/api/v1/children:\x01*\x12t\n\x08GetChild\x12 .fabula.child.v1.GetChildRequest\x1a!.fabula.child.v1.GetChildResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/children/{child_id}\x12u\n\x0cListChildren\x12$.fabula.child.v1.ListChildrenRequest\x1a%.fabula.child.v1.ListChildrenResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/children\x12\x80\x01\n\x0bUpdateChild\x12#.fabula.child.v1.UpdateChildRequest\x1a$.fabula.child.v1.UpdateChildResponse\"&\x82\xd3\xe4\x93\x02 2\x1b/api/v1/children/{child_id}:\x01*\x12}\n\x0b\x44\x65leteChild\x12#.fabula.child.v1.DeleteChildRequest\x1a$.fabula.child.v1.DeleteChildResponse\"#\x82\xd3\xe4\x93\x02\x1d*\x1b/api/v1/children/{child_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#fabula/child/v1/child_service.proto\x12\x0f\x66\x61\x62ula.child.v1\x1a\x1a\x66\x61\x62ula/auth/v1/scope.proto\x1a\x1b\x66\x61\x62ula/child/v1/child.proto\x1a\x1cgoogle/api/annotations.proto2\x89\x05\n\x0c\x43hildService\x12y\n\x0b\x43reateChild\x12#.fabula.child.v1.CreateChildRequest\x1a$.fabula.child.v1.CreateChildResponse\"\x1f\xf0\xb3\x1d\x03\x82\xd3\xe4\x93\x02\x15\"\x10/api/v1/children:\x01*\x12x\n\x08GetChild\x12 .fabula.child.v1.GetChildRequest\x1a!.fabula.child.v1.GetChildResponse\"\'\xf0\xb3\x1d\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/children/{child_id}\x12y\n\x0cListChildren\x12$.fabula.child.v1.ListChildrenRequest\x1a%.fabula.child.v1.ListChildrenResponse\"\x1c\xf0\xb3\x1d\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/children\x12\x84\x01\n\x0bUpdateChild\x12#.fabula.child.v1.UpdateChildRequest\x1a$.fabula.child.v1.UpdateChildResponse\"*\xf0\xb3\x1d\x03\x82\xd3\xe4\x93\x02 2\x1b/api/v1/children/{child_id}:\x01*\x12\x81\x01\n\x0b\x44\x65leteChild\x12#.fabula.child.v1.DeleteChildRequest\x1a$.fabula.child.v1.DeleteChildResponse\"\'\xf0\xb3\x1d\x03\x82\xd3\xe4\x93\x02\x1d*\x1b/api/v1/children/{child_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,15 +35,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fabula.child.v1.child_servi
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHILDSERVICE'].methods_by_name['CreateChild']._loaded_options = None
-  _globals['_CHILDSERVICE'].methods_by_name['CreateChild']._serialized_options = b'\202\323\344\223\002\025\"\020/api/v1/children:\001*'
+  _globals['_CHILDSERVICE'].methods_by_name['CreateChild']._serialized_options = b'\360\263\035\003\202\323\344\223\002\025\"\020/api/v1/children:\001*'
   _globals['_CHILDSERVICE'].methods_by_name['GetChild']._loaded_options = None
-  _globals['_CHILDSERVICE'].methods_by_name['GetChild']._serialized_options = b'\202\323\344\223\002\035\022\033/api/v1/children/{child_id}'
+  _globals['_CHILDSERVICE'].methods_by_name['GetChild']._serialized_options = b'\360\263\035\001\202\323\344\223\002\035\022\033/api/v1/children/{child_id}'
   _globals['_CHILDSERVICE'].methods_by_name['ListChildren']._loaded_options = None
-  _globals['_CHILDSERVICE'].methods_by_name['ListChildren']._serialized_options = b'\202\323\344\223\002\022\022\020/api/v1/children'
+  _globals['_CHILDSERVICE'].methods_by_name['ListChildren']._serialized_options = b'\360\263\035\001\202\323\344\223\002\022\022\020/api/v1/children'
   _globals['_CHILDSERVICE'].methods_by_name['UpdateChild']._loaded_options = None
-  _globals['_CHILDSERVICE'].methods_by_name['UpdateChild']._serialized_options = b'\202\323\344\223\002 2\033/api/v1/children/{child_id}:\001*'
+  _globals['_CHILDSERVICE'].methods_by_name['UpdateChild']._serialized_options = b'\360\263\035\003\202\323\344\223\002 2\033/api/v1/children/{child_id}:\001*'
   _globals['_CHILDSERVICE'].methods_by_name['DeleteChild']._loaded_options = None
-  _globals['_CHILDSERVICE'].methods_by_name['DeleteChild']._serialized_options = b'\202\323\344\223\002\035*\033/api/v1/children/{child_id}'
-  _globals['_CHILDSERVICE']._serialized_start=116
-  _globals['_CHILDSERVICE']._serialized_end=744
+  _globals['_CHILDSERVICE'].methods_by_name['DeleteChild']._serialized_options = b'\360\263\035\003\202\323\344\223\002\035*\033/api/v1/children/{child_id}'
+  _globals['_CHILDSERVICE']._serialized_start=144
+  _globals['_CHILDSERVICE']._serialized_end=793
 # @@protoc_insertion_point(module_scope)

@@ -36,7 +36,9 @@ class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.Val
     RUN_STATE_RUNNING: _RunState.ValueType  # 2
     """Under way."""
     RUN_STATE_PAUSED: _RunState.ValueType  # 3
-    """Stopped at a node's edge, to be continued."""
+    """Held where it was, to be continued; cancelled when that takes longer than
+    FABULA_PAUSE_SECONDS.
+    """
     RUN_STATE_SUCCEEDED: _RunState.ValueType  # 4
     """Ended with `complete`."""
     RUN_STATE_FAILED: _RunState.ValueType  # 5
@@ -57,7 +59,9 @@ RUN_STATE_PENDING: RunState.ValueType  # 1
 RUN_STATE_RUNNING: RunState.ValueType  # 2
 """Under way."""
 RUN_STATE_PAUSED: RunState.ValueType  # 3
-"""Stopped at a node's edge, to be continued."""
+"""Held where it was, to be continued; cancelled when that takes longer than
+FABULA_PAUSE_SECONDS.
+"""
 RUN_STATE_SUCCEEDED: RunState.ValueType  # 4
 """Ended with `complete`."""
 RUN_STATE_FAILED: RunState.ValueType  # 5
@@ -189,7 +193,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NOT_IMPLEMENTED: _ErrorReason.ValueType  # 11
     """UNIMPLEMENTED: in the contract, not yet in this version of the service."""
     ERROR_REASON_RUN_CANCELLED: _ErrorReason.ValueType  # 12
-    """CANCELLED: the run was cancelled by a caller, or nobody watched it any more."""
+    """CANCELLED: the run was cancelled by a caller, nobody watched it any more, or
+    it was paused for too long.
+    """
     ERROR_REASON_RUN_INTERRUPTED: _ErrorReason.ValueType  # 13
     """UNAVAILABLE: the service stopped while the run was under way."""
     ERROR_REASON_RUN_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 14
@@ -228,6 +234,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND: the story has no such chapter."""
     ERROR_REASON_STORY_ENDED: _ErrorReason.ValueType  # 31
     """FAILED_PRECONDITION: the chapter is the last one of its tale."""
+    ERROR_REASON_TOKEN_EXPIRED: _ErrorReason.ValueType  # 32
+    """UNAUTHENTICATED: the token has expired; a stream ends so within a minute of
+    it. Come back with a new one: a run goes on, and is watched from the cursor.
+    """
+    ERROR_REASON_IDENTITY_UNAVAILABLE: _ErrorReason.ValueType  # 33
+    """UNAVAILABLE: the keys that tokens are verified with can't be had now."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why something was refused or failed. In google.rpc.ErrorInfo the reason is
@@ -262,7 +274,9 @@ ERROR_REASON_RUN_STATE_CONFLICT: ErrorReason.ValueType  # 10
 ERROR_REASON_NOT_IMPLEMENTED: ErrorReason.ValueType  # 11
 """UNIMPLEMENTED: in the contract, not yet in this version of the service."""
 ERROR_REASON_RUN_CANCELLED: ErrorReason.ValueType  # 12
-"""CANCELLED: the run was cancelled by a caller, or nobody watched it any more."""
+"""CANCELLED: the run was cancelled by a caller, nobody watched it any more, or
+it was paused for too long.
+"""
 ERROR_REASON_RUN_INTERRUPTED: ErrorReason.ValueType  # 13
 """UNAVAILABLE: the service stopped while the run was under way."""
 ERROR_REASON_RUN_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 14
@@ -301,6 +315,12 @@ ERROR_REASON_CHAPTER_NOT_FOUND: ErrorReason.ValueType  # 30
 """NOT_FOUND: the story has no such chapter."""
 ERROR_REASON_STORY_ENDED: ErrorReason.ValueType  # 31
 """FAILED_PRECONDITION: the chapter is the last one of its tale."""
+ERROR_REASON_TOKEN_EXPIRED: ErrorReason.ValueType  # 32
+"""UNAUTHENTICATED: the token has expired; a stream ends so within a minute of
+it. Come back with a new one: a run goes on, and is watched from the cursor.
+"""
+ERROR_REASON_IDENTITY_UNAVAILABLE: ErrorReason.ValueType  # 33
+"""UNAVAILABLE: the keys that tokens are verified with can't be had now."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final
@@ -336,7 +356,9 @@ class Run(_message.Message):
     request_id: _builtins.str
     """The idempotency key that the caller gave; empty when none was given."""
     model: _builtins.str
-    """The model that answers, as configured, for example "ollama:llama3.1"."""
+    """The model that is asked first, as configured, for example "ollama:llama3.1";
+    Complete.model says which one told the story in the end.
+    """
     last_sequence: _builtins.int
     """The sequence of the newest committed event; 0 before the first."""
     oldest_sequence: _builtins.int
@@ -634,7 +656,7 @@ Global___CancelRunResponse: _TypeAlias = CancelRunResponse  # noqa: Y015
 
 @_typing.final
 class PauseRunRequest(_message.Message):
-    """Asks to pause a run at its next node."""
+    """Asks to pause a run."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -656,14 +678,14 @@ Global___PauseRunRequest: _TypeAlias = PauseRunRequest  # noqa: Y015
 
 @_typing.final
 class PauseRunResponse(_message.Message):
-    """The run after the pause was asked for."""
+    """The run that is paused."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RUN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def run(self) -> Global___Run:
-        """The run."""
+        """The run, PAUSED."""
 
     def __init__(
         self,
@@ -709,7 +731,7 @@ class ContinueRunResponse(_message.Message):
     RUN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def run(self) -> Global___Run:
-        """The run."""
+        """The run, RUNNING."""
 
     def __init__(
         self,

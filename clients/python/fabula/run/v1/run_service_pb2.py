@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from fabula.auth.v1 import scope_pb2 as fabula_dot_auth_dot_v1_dot_scope__pb2
 from fabula.run.v1 import run_pb2 as fabula_dot_run_dot_v1_dot_run__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66\x61\x62ula/run/v1/run_service.proto\x12\rfabula.run.v1\x1a\x17\x66\x61\x62ula/run/v1/run.proto\x1a\x1cgoogle/api/annotations.proto2\xc4\x04\n\nRunService\x12\x64\n\x06GetRun\x12\x1c.fabula.run.v1.GetRunRequest\x1a\x1d.fabula.run.v1.GetRunResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/runs/{run_id}\x12\x61\n\x08ListRuns\x12\x1e.fabula.run.v1.ListRunsRequest\x1a\x1f.fabula.run.v1.ListRunsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/runs\x12w\n\tCancelRun\x12\x1f.fabula.run.v1.CancelRunRequest\x1a .fabula.run.v1.CancelRunResponse\"\'\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/runs/{run_id}:cancel:\x01*\x12s\n\x08PauseRun\x12\x1e.fabula.run.v1.PauseRunRequest\x1a\x1f.fabula.run.v1.PauseRunResponse\"&\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/runs/{run_id}:pause:\x01*\x12\x7f\n\x0b\x43ontinueRun\x12!.fabula.run.v1.ContinueRunRequest\x1a\".fabula.run.v1.ContinueRunResponse\")\x82\xd3\xe4\x93\x02#\"\x1e/api/v1/runs/{run_id}:continue:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66\x61\x62ula/run/v1/run_service.proto\x12\rfabula.run.v1\x1a\x1a\x66\x61\x62ula/auth/v1/scope.proto\x1a\x17\x66\x61\x62ula/run/v1/run.proto\x1a\x1cgoogle/api/annotations.proto2\xd9\x04\n\nRunService\x12h\n\x06GetRun\x12\x1c.fabula.run.v1.GetRunRequest\x1a\x1d.fabula.run.v1.GetRunResponse\"!\xf0\xb3\x1d\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/runs/{run_id}\x12\x65\n\x08ListRuns\x12\x1e.fabula.run.v1.ListRunsRequest\x1a\x1f.fabula.run.v1.ListRunsResponse\"\x18\xf0\xb3\x1d\x04\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/runs\x12{\n\tCancelRun\x12\x1f.fabula.run.v1.CancelRunRequest\x1a .fabula.run.v1.CancelRunResponse\"+\xf0\xb3\x1d\x02\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/runs/{run_id}:cancel:\x01*\x12w\n\x08PauseRun\x12\x1e.fabula.run.v1.PauseRunRequest\x1a\x1f.fabula.run.v1.PauseRunResponse\"*\xf0\xb3\x1d\x02\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/runs/{run_id}:pause:\x01*\x12\x83\x01\n\x0b\x43ontinueRun\x12!.fabula.run.v1.ContinueRunRequest\x1a\".fabula.run.v1.ContinueRunResponse\"-\xf0\xb3\x1d\x02\x82\xd3\xe4\x93\x02#\"\x1e/api/v1/runs/{run_id}:continue:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,15 +35,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fabula.run.v1.run_service_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RUNSERVICE'].methods_by_name['GetRun']._loaded_options = None
-  _globals['_RUNSERVICE'].methods_by_name['GetRun']._serialized_options = b'\202\323\344\223\002\027\022\025/api/v1/runs/{run_id}'
+  _globals['_RUNSERVICE'].methods_by_name['GetRun']._serialized_options = b'\360\263\035\001\202\323\344\223\002\027\022\025/api/v1/runs/{run_id}'
   _globals['_RUNSERVICE'].methods_by_name['ListRuns']._loaded_options = None
-  _globals['_RUNSERVICE'].methods_by_name['ListRuns']._serialized_options = b'\202\323\344\223\002\016\022\014/api/v1/runs'
+  _globals['_RUNSERVICE'].methods_by_name['ListRuns']._serialized_options = b'\360\263\035\004\202\323\344\223\002\016\022\014/api/v1/runs'
   _globals['_RUNSERVICE'].methods_by_name['CancelRun']._loaded_options = None
-  _globals['_RUNSERVICE'].methods_by_name['CancelRun']._serialized_options = b'\202\323\344\223\002!\"\034/api/v1/runs/{run_id}:cancel:\001*'
+  _globals['_RUNSERVICE'].methods_by_name['CancelRun']._serialized_options = b'\360\263\035\002\202\323\344\223\002!\"\034/api/v1/runs/{run_id}:cancel:\001*'
   _globals['_RUNSERVICE'].methods_by_name['PauseRun']._loaded_options = None
-  _globals['_RUNSERVICE'].methods_by_name['PauseRun']._serialized_options = b'\202\323\344\223\002 \"\033/api/v1/runs/{run_id}:pause:\001*'
+  _globals['_RUNSERVICE'].methods_by_name['PauseRun']._serialized_options = b'\360\263\035\002\202\323\344\223\002 \"\033/api/v1/runs/{run_id}:pause:\001*'
   _globals['_RUNSERVICE'].methods_by_name['ContinueRun']._loaded_options = None
-  _globals['_RUNSERVICE'].methods_by_name['ContinueRun']._serialized_options = b'\202\323\344\223\002#\"\036/api/v1/runs/{run_id}:continue:\001*'
-  _globals['_RUNSERVICE']._serialized_start=106
-  _globals['_RUNSERVICE']._serialized_end=686
+  _globals['_RUNSERVICE'].methods_by_name['ContinueRun']._serialized_options = b'\360\263\035\002\202\323\344\223\002#\"\036/api/v1/runs/{run_id}:continue:\001*'
+  _globals['_RUNSERVICE']._serialized_start=134
+  _globals['_RUNSERVICE']._serialized_end=735
 # @@protoc_insertion_point(module_scope)

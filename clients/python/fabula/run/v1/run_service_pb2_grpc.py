@@ -89,15 +89,22 @@ class RunServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PauseRun(self, request, context):
-        """Pauses a run. RUN_STATE_CONFLICT unless it is RUNNING. Not implemented yet.
+        """Pauses a run where it is and answers once it is PAUSED: nothing is read from
+        the model, whose connection stays open, no node begins and no event comes
+        until ContinueRun. A run that is paused already stays so. RUN_STATE_CONFLICT
+        when it has ended.
+
+        A pause that lasts longer than FABULA_PAUSE_SECONDS cancels the run, and so
+        does FABULA_LINGER_SECONDS without a watcher. Paused time counts for the
+        deadline of the call that started the run, not for FABULA_RUN_TIMEOUT_SECONDS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ContinueRun(self, request, context):
-        """Goes on with a paused run. RUN_STATE_CONFLICT unless it is PAUSED. Not
-        implemented yet.
+        """Goes on with a paused run where it was. One that is RUNNING is unchanged.
+        RUN_STATE_CONFLICT when it has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,10 +42,18 @@ class RunServiceStub:
     closes within a second. Cancelling a run that has ended changes nothing.
     """
     PauseRun: _grpc.UnaryUnaryMultiCallable[_run_pb2.PauseRunRequest, _run_pb2.PauseRunResponse]
-    """Pauses a run. RUN_STATE_CONFLICT unless it is RUNNING. Not implemented yet."""
+    """Pauses a run where it is and answers once it is PAUSED: nothing is read from
+    the model, whose connection stays open, no node begins and no event comes
+    until ContinueRun. A run that is paused already stays so. RUN_STATE_CONFLICT
+    when it has ended.
+
+    A pause that lasts longer than FABULA_PAUSE_SECONDS cancels the run, and so
+    does FABULA_LINGER_SECONDS without a watcher. Paused time counts for the
+    deadline of the call that started the run, not for FABULA_RUN_TIMEOUT_SECONDS.
+    """
     ContinueRun: _grpc.UnaryUnaryMultiCallable[_run_pb2.ContinueRunRequest, _run_pb2.ContinueRunResponse]
-    """Goes on with a paused run. RUN_STATE_CONFLICT unless it is PAUSED. Not
-    implemented yet.
+    """Goes on with a paused run where it was. One that is RUNNING is unchanged.
+    RUN_STATE_CONFLICT when it has ended.
     """
 
 @_typing.type_check_only
@@ -62,10 +70,18 @@ class RunServiceAsyncStub(RunServiceStub):
     closes within a second. Cancelling a run that has ended changes nothing.
     """
     PauseRun: _aio.UnaryUnaryMultiCallable[_run_pb2.PauseRunRequest, _run_pb2.PauseRunResponse]  # type: ignore[assignment]
-    """Pauses a run. RUN_STATE_CONFLICT unless it is RUNNING. Not implemented yet."""
+    """Pauses a run where it is and answers once it is PAUSED: nothing is read from
+    the model, whose connection stays open, no node begins and no event comes
+    until ContinueRun. A run that is paused already stays so. RUN_STATE_CONFLICT
+    when it has ended.
+
+    A pause that lasts longer than FABULA_PAUSE_SECONDS cancels the run, and so
+    does FABULA_LINGER_SECONDS without a watcher. Paused time counts for the
+    deadline of the call that started the run, not for FABULA_RUN_TIMEOUT_SECONDS.
+    """
     ContinueRun: _aio.UnaryUnaryMultiCallable[_run_pb2.ContinueRunRequest, _run_pb2.ContinueRunResponse]  # type: ignore[assignment]
-    """Goes on with a paused run. RUN_STATE_CONFLICT unless it is PAUSED. Not
-    implemented yet.
+    """Goes on with a paused run where it was. One that is RUNNING is unchanged.
+    RUN_STATE_CONFLICT when it has ended.
     """
 
 class RunServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -103,7 +119,15 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _run_pb2.PauseRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_run_pb2.PauseRunResponse, _abc.Awaitable[_run_pb2.PauseRunResponse]]:
-        """Pauses a run. RUN_STATE_CONFLICT unless it is RUNNING. Not implemented yet."""
+        """Pauses a run where it is and answers once it is PAUSED: nothing is read from
+        the model, whose connection stays open, no node begins and no event comes
+        until ContinueRun. A run that is paused already stays so. RUN_STATE_CONFLICT
+        when it has ended.
+
+        A pause that lasts longer than FABULA_PAUSE_SECONDS cancels the run, and so
+        does FABULA_LINGER_SECONDS without a watcher. Paused time counts for the
+        deadline of the call that started the run, not for FABULA_RUN_TIMEOUT_SECONDS.
+        """
 
     @_abc_1.abstractmethod
     def ContinueRun(
@@ -111,8 +135,8 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _run_pb2.ContinueRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_run_pb2.ContinueRunResponse, _abc.Awaitable[_run_pb2.ContinueRunResponse]]:
-        """Goes on with a paused run. RUN_STATE_CONFLICT unless it is PAUSED. Not
-        implemented yet.
+        """Goes on with a paused run where it was. One that is RUNNING is unchanged.
+        RUN_STATE_CONFLICT when it has ended.
         """
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

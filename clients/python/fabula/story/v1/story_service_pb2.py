@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from fabula.auth.v1 import scope_pb2 as fabula_dot_auth_dot_v1_dot_scope__pb2
 from fabula.gateway.v1 import sse_pb2 as fabula_dot_gateway_dot_v1_dot_sse__pb2
 from fabula.story.v1 import story_pb2 as fabula_dot_story_dot_v1_dot_story__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#fabula/story/v1/story_service.proto\x12\x0f\x66\x61\x62ula.story.v1\x1a\x1b\x66\x61\x62ula/gateway/v1/sse.proto\x1a\x1b\x66\x61\x62ula/story/v1/story.proto\x1a\x1cgoogle/api/annotations.proto2\xb0\x07\n\x0cStoryService\x12\xf2\x01\n\rGenerateStory\x12%.fabula.story.v1.GenerateStoryRequest\x1a\x1b.fabula.story.v1.StoryEvent\"\x9a\x01\xea\xb3\x1dI\n\x0bstory_chunk\x10\x01\x1a\'fabula.story.v1.StoryService.WatchStory\"\x08\x63omplete\"\x05\x65rror\x82\xd3\xe4\x93\x02G\x12\x1f/api/v1/stories/generate/streamZ$\"\x1f/api/v1/stories/generate/stream:\x01*0\x01\x12\xca\x01\n\nWatchStory\x12\".fabula.story.v1.WatchStoryRequest\x1a\x1b.fabula.story.v1.StoryEvent\"y\xea\xb3\x1dI\n\x0bstory_chunk\x10\x01\x1a\'fabula.story.v1.StoryService.WatchStory\"\x08\x63omplete\"\x05\x65rror\x82\xd3\xe4\x93\x02&\x12$/api/v1/stories/runs/{run_id}/stream0\x01\x12x\n\x0b\x43reateStory\x12#.fabula.story.v1.CreateStoryRequest\x1a$.fabula.story.v1.CreateStoryResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\"\x0f/api/v1/stories:\x05story\x12s\n\x08GetStory\x12 .fabula.story.v1.GetStoryRequest\x1a!.fabula.story.v1.GetStoryResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/stories/{story_id}\x12q\n\x0bListStories\x12#.fabula.story.v1.ListStoriesRequest\x1a$.fabula.story.v1.ListStoriesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/stories\x12|\n\x0b\x44\x65leteStory\x12#.fabula.story.v1.DeleteStoryRequest\x1a$.fabula.story.v1.DeleteStoryResponse\"\"\x82\xd3\xe4\x93\x02\x1c*\x1a/api/v1/stories/{story_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#fabula/story/v1/story_service.proto\x12\x0f\x66\x61\x62ula.story.v1\x1a\x1a\x66\x61\x62ula/auth/v1/scope.proto\x1a\x1b\x66\x61\x62ula/gateway/v1/sse.proto\x1a\x1b\x66\x61\x62ula/story/v1/story.proto\x1a\x1cgoogle/api/annotations.proto2\xc9\x07\n\x0cStoryService\x12\xf6\x01\n\rGenerateStory\x12%.fabula.story.v1.GenerateStoryRequest\x1a\x1b.fabula.story.v1.StoryEvent\"\x9e\x01\xea\xb3\x1dI\n\x0bstory_chunk\x10\x01\x1a\'fabula.story.v1.StoryService.WatchStory\"\x08\x63omplete\"\x05\x65rror\xf0\xb3\x1d\x02\x82\xd3\xe4\x93\x02G\x12\x1f/api/v1/stories/generate/streamZ$\"\x1f/api/v1/stories/generate/stream:\x01*0\x01\x12\xce\x01\n\nWatchStory\x12\".fabula.story.v1.WatchStoryRequest\x1a\x1b.fabula.story.v1.StoryEvent\"}\xea\xb3\x1dI\n\x0bstory_chunk\x10\x01\x1a\'fabula.story.v1.StoryService.WatchStory\"\x08\x63omplete\"\x05\x65rror\xf0\xb3\x1d\x01\x82\xd3\xe4\x93\x02&\x12$/api/v1/stories/runs/{run_id}/stream0\x01\x12|\n\x0b\x43reateStory\x12#.fabula.story.v1.CreateStoryRequest\x1a$.fabula.story.v1.CreateStoryResponse\"\"\xf0\xb3\x1d\x02\x82\xd3\xe4\x93\x02\x18\"\x0f/api/v1/stories:\x05story\x12w\n\x08GetStory\x12 .fabula.story.v1.GetStoryRequest\x1a!.fabula.story.v1.GetStoryResponse\"&\xf0\xb3\x1d\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/stories/{story_id}\x12u\n\x0bListStories\x12#.fabula.story.v1.ListStoriesRequest\x1a$.fabula.story.v1.ListStoriesResponse\"\x1b\xf0\xb3\x1d\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/stories\x12\x80\x01\n\x0b\x44\x65leteStory\x12#.fabula.story.v1.DeleteStoryRequest\x1a$.fabula.story.v1.DeleteStoryResponse\"&\xf0\xb3\x1d\x02\x82\xd3\xe4\x93\x02\x1c*\x1a/api/v1/stories/{story_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,17 +36,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fabula.story.v1.story_servi
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STORYSERVICE'].methods_by_name['GenerateStory']._loaded_options = None
-  _globals['_STORYSERVICE'].methods_by_name['GenerateStory']._serialized_options = b'\352\263\035I\n\013story_chunk\020\001\032\'fabula.story.v1.StoryService.WatchStory\"\010complete\"\005error\202\323\344\223\002G\022\037/api/v1/stories/generate/streamZ$\"\037/api/v1/stories/generate/stream:\001*'
+  _globals['_STORYSERVICE'].methods_by_name['GenerateStory']._serialized_options = b'\352\263\035I\n\013story_chunk\020\001\032\'fabula.story.v1.StoryService.WatchStory\"\010complete\"\005error\360\263\035\002\202\323\344\223\002G\022\037/api/v1/stories/generate/streamZ$\"\037/api/v1/stories/generate/stream:\001*'
   _globals['_STORYSERVICE'].methods_by_name['WatchStory']._loaded_options = None
-  _globals['_STORYSERVICE'].methods_by_name['WatchStory']._serialized_options = b'\352\263\035I\n\013story_chunk\020\001\032\'fabula.story.v1.StoryService.WatchStory\"\010complete\"\005error\202\323\344\223\002&\022$/api/v1/stories/runs/{run_id}/stream'
+  _globals['_STORYSERVICE'].methods_by_name['WatchStory']._serialized_options = b'\352\263\035I\n\013story_chunk\020\001\032\'fabula.story.v1.StoryService.WatchStory\"\010complete\"\005error\360\263\035\001\202\323\344\223\002&\022$/api/v1/stories/runs/{run_id}/stream'
   _globals['_STORYSERVICE'].methods_by_name['CreateStory']._loaded_options = None
-  _globals['_STORYSERVICE'].methods_by_name['CreateStory']._serialized_options = b'\202\323\344\223\002\030\"\017/api/v1/stories:\005story'
+  _globals['_STORYSERVICE'].methods_by_name['CreateStory']._serialized_options = b'\360\263\035\002\202\323\344\223\002\030\"\017/api/v1/stories:\005story'
   _globals['_STORYSERVICE'].methods_by_name['GetStory']._loaded_options = None
-  _globals['_STORYSERVICE'].methods_by_name['GetStory']._serialized_options = b'\202\323\344\223\002\034\022\032/api/v1/stories/{story_id}'
+  _globals['_STORYSERVICE'].methods_by_name['GetStory']._serialized_options = b'\360\263\035\001\202\323\344\223\002\034\022\032/api/v1/stories/{story_id}'
   _globals['_STORYSERVICE'].methods_by_name['ListStories']._loaded_options = None
-  _globals['_STORYSERVICE'].methods_by_name['ListStories']._serialized_options = b'\202\323\344\223\002\021\022\017/api/v1/stories'
+  _globals['_STORYSERVICE'].methods_by_name['ListStories']._serialized_options = b'\360\263\035\001\202\323\344\223\002\021\022\017/api/v1/stories'
   _globals['_STORYSERVICE'].methods_by_name['DeleteStory']._loaded_options = None
-  _globals['_STORYSERVICE'].methods_by_name['DeleteStory']._serialized_options = b'\202\323\344\223\002\034*\032/api/v1/stories/{story_id}'
-  _globals['_STORYSERVICE']._serialized_start=145
-  _globals['_STORYSERVICE']._serialized_end=1089
+  _globals['_STORYSERVICE'].methods_by_name['DeleteStory']._serialized_options = b'\360\263\035\002\202\323\344\223\002\034*\032/api/v1/stories/{story_id}'
+  _globals['_STORYSERVICE']._serialized_start=173
+  _globals['_STORYSERVICE']._serialized_end=1142
 # @@protoc_insertion_point(module_scope)

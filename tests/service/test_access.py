@@ -1,5 +1,6 @@
 """Nobody reads or touches what is another account's, by any RPC or route, with any token."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -197,13 +198,13 @@ async def test_without_a_right_token_nothing_is_answered(way: Way, tmp_path: Pat
     holes: list[Any] = []
     async with house(tmp_path) as rooms:
         ours = await settled(rooms, "us")
+        asked = [each for ids in (ours, MISSING) for each in asking(ids).items()]
         for identity, made in WRONG.items():
             token = made()
-            for ids in (ours, MISSING):
-                for name, request in asking(ids).items():
-                    got = await way(rooms, name, request, token)
-                    if got.code != UNAUTHENTICATED or got.answers:
-                        holes.append((identity, name, got))
+            answers = await asyncio.gather(*[way(rooms, name, request, token) for name, request in asked])
+            for (name, _), got in zip(asked, answers, strict=True):
+                if got.code != UNAUTHENTICATED or got.answers:
+                    holes.append((identity, name, got))
         assert await is_untouched(rooms, ours)
     assert holes == []
 

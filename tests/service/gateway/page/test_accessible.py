@@ -42,8 +42,8 @@ class Inspector:
             self.found[name] = {"faults": faults, "too small": small, "scrolls sideways": wide}
 
 
-@pytest.mark.parametrize("light", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+# Contrast hangs on the light, and the size of what is pressed on the width.
+@pytest.mark.parametrize(("light", "width", "height"), [("dark", 390, 844), ("light", 1280, 800)])
 async def test_no_state_of_the_page_has_a_fault(play: Play, light: Any, width: int, height: int) -> None:
     axe = (needed_module("axe-core") / "axe.min.js").read_text(encoding="utf-8")
     async with serving(**PAGE) as served, play(page_of(served), width=width, height=height) as reader:

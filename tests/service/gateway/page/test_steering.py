@@ -1,10 +1,12 @@
 """Pause, stop and the shelf: what a child does with a story but read it."""
 
+import asyncio
+
 from playwright.async_api import expect
 
 from fabula.run.v1 import run_pb2
 from tests.conftest import Serve
-from tests.harness import serving
+from tests.harness import WITHIN, serving
 from tests.ollama_server import OllamaServer, Reply
 from tests.service.gateway.page.conftest import Play
 from tests.service.gateway.page.reader import PAGE, page_of, plain
@@ -17,9 +19,12 @@ async def test_a_pause_holds_the_story_and_loses_none_of_it(serve: Serve, ollama
         await reader.begin()
         shown = await reader.see(1)
         await reader.press("Pause")
-        async with reader.page.expect_event("requestfailed", lambda request: request.url.endswith("/stream")):
-            ollama.release()
-        # The page closed the stream itself, for it has had the last event.
+        over = asyncio.Event()
+        for name in ("requestfinished", "requestfailed"):
+            reader.page.on(name, lambda request: over.set() if "/runs/" in request.url else None)
+        ollama.release()
+        async with asyncio.timeout(WITHIN):
+            await over.wait()  # the page has had the last event
         assert await reader.sentences.all_text_contents() == shown
         await reader.press("Go on")
         assert await reader.finish() == plain(TEXT)

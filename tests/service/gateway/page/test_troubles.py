@@ -4,7 +4,6 @@ import json
 import time
 from contextlib import AsyncExitStack
 
-import pytest
 from playwright.async_api import Route, expect
 
 from fabula import FabulaClient
@@ -54,27 +53,28 @@ async def test_a_service_that_is_full_is_said_and_tried_again(serve: Serve, olla
         assert await reader.finish() == plain(TEXT)
 
 
-@pytest.mark.parametrize(
-    ("status", "reason", "heading"),
-    [
-        (503, "SHUTTING_DOWN", "The storyteller needs a moment"),
-        (401, "UNAUTHENTICATED", "This page may not open the stories"),
-        (500, "A_REASON_OF_TOMORROW", "Something went wrong"),
-    ],
-)
-async def test_every_refusal_has_words_and_a_retry(play: Play, status: int, reason: str, heading: str) -> None:
-    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}
-    body = json.dumps({"error": {"code": 3, "status": "X", "message": "", "details": [info]}})
+REFUSALS = [
+    (503, "SHUTTING_DOWN", "The storyteller needs a moment"),
+    (403, "PERMISSION_DENIED", "This page may not open the stories"),
+    (500, "A_REASON_OF_TOMORROW", "Something went wrong"),
+]
+
+
+async def test_every_refusal_has_words_and_a_retry(play: Play) -> None:
+    refusals = iter(REFUSALS)
 
     async def refuse(route: Route) -> None:
+        status, reason, _ = next(refusals)
+        info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}
+        body = json.dumps({"error": {"code": 3, "status": "X", "message": "", "details": [info]}})
         await route.fulfill(status=status, content_type="application/json", body=body)
 
     async with serving(**PAGE) as served, play(page_of(served)) as reader:
-        await reader.page.route("**/generate/stream", refuse)
+        await reader.page.route("**/generate/stream", refuse, times=len(REFUSALS))
         await reader.begin()
-        await reader.heading(heading)
-        await reader.page.unroute("**/generate/stream")
-        await reader.press("Try again")
+        for _, _, heading in REFUSALS:
+            await reader.heading(heading)
+            await reader.press("Try again")
         await reader.finish()
 
 

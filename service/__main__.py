@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TextIO
 
 import structlog
@@ -51,9 +51,8 @@ async def serve(config: Config) -> None:
         _say(f"Fabula tells stories on {address}, by {app.model.name}.")
         if app.http is not None:
             _say(f"Read them in a browser: {app.http.url}")
-        if not config.has_keys:
-            _say("No keys are configured: whoever works on this machine may do everything.")
-        _say(f"Ask for one in another terminal: make story{'' if address == _USUAL else f' ADDRESS={address}'}")
+        for line in how_to_ask(config, address):
+            _say(line)
         await stop.wait()
         grace = config.shutdown_grace_seconds
         _log.info("stopping", grace_seconds=grace, active_runs=len(app.runner.active_runs))
@@ -61,6 +60,18 @@ async def serve(config: Config) -> None:
         if stop_now.is_set():
             await app.stop(0)
     _log.info("stopped")
+
+
+def how_to_ask(config: Config, address: str) -> Sequence[str]:
+    """How the person who starts it gets a story told, line by line."""
+    if not config.has_keys:
+        return [
+            "No keys are configured: whoever works on this machine may do everything.",
+            f"Ask for one in another terminal: make story{'' if address == _USUAL else f' ADDRESS={address}'}",
+        ]
+    if config.auth_secret is None:
+        return []  # whoever holds the private key makes the tokens, and knows how
+    return ["Get a token in another terminal, with the same FABULA_AUTH_ variables: .venv/bin/fabula token ACCOUNT"]
 
 
 def _say(line: str, stream: TextIO = sys.stdout) -> None:

@@ -3,19 +3,20 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.addresses import as_browsers_write, completed, is_address, split_url, url_parts
 from service.errors import ConfigError
 
 _PREFIX = "FABULA_"
+_KEYS = "FABULA_AUTH_"
 _BASE_URL, _HOST = "FABULA_OLLAMA_BASE_URL", "OLLAMA_HOST"
 _OLLAMA_PORT = 11434
+_KEYS_EXAMPLE = "https://issuer.example/.well-known/jwks.json"
 _CLIENT_TOKEN = "FABULA_TOKEN"  # noqa: S105 -- the name of what the terminal program reads
 
 PROMPT_TOKENS = 3_000
@@ -124,6 +125,8 @@ class Config(BaseSettings):
             )
         if any(sources) and not (self.auth_issuer and self.auth_audience):
             raise ValueError("FABULA_AUTH_ISSUER: expected the iss of the tokens, as keys are configured")
+        if self.auth_issuer and not any(sources):
+            raise ValueError("FABULA_AUTH_ISSUER: expected keys as well, without which anybody may do everything")
         return self
 
     @field_validator("auth_secret")
@@ -138,7 +141,9 @@ class Config(BaseSettings):
     def _check_jwks_url(cls, value: str) -> str:
         if not value:
             return value
-        parts = _split_url(value)
+        parts = url_parts(value)
+        if parts is None or "@" in parts.netloc:  # a query is right: some issuers tell their key sets apart by it
+            raise ValueError(f"expected a URL without credentials, for example {_KEYS_EXAMPLE}")
         if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
             raise ValueError("expected https: who could change the answer on its way could sign tokens")
         return value
@@ -146,14 +151,14 @@ class Config(BaseSettings):
     @field_validator("grpc_address")
     @classmethod
     def _check_address(cls, value: str) -> str:
-        if not _is_address(value):
+        if not is_address(value):
             raise ValueError("expected HOST:PORT, for example 127.0.0.1:50051 (port 0 takes a free one)")
         return value
 
     @field_validator("http_address")
     @classmethod
     def _check_http_address(cls, value: str) -> str:
-        if value != NO_GATEWAY and not _is_address(value):
+        if value != NO_GATEWAY and not is_address(value):
             raise ValueError(
                 f"expected HOST:PORT, for example 127.0.0.1:8000 (port 0 takes a free one), or {NO_GATEWAY}"
             )
@@ -173,14 +178,14 @@ class Config(BaseSettings):
         hosts = [each.strip().lower() for each in value.split(",") if each.strip()]
         if not all(re.fullmatch(r"\[[0-9a-f:]+\]|[a-z0-9._-]+", each) for each in hosts):
             raise ValueError("expected names without ports, with commas between, for example stories.example")
-        return ",".join(hosts)
+        return ",".join(as_browsers_write(each) for each in hosts)
 
     @field_validator("ollama_base_url")
     @classmethod
     def _normalise_base_url(cls, value: str) -> str:
         # OLLAMA_HOST is the server's own variable too: it may lack scheme, host or port, or be the address to bind.
         bare = "://" not in value
-        parts = _split_url(f"http://{_completed(value.strip())}" if bare else value.strip())
+        parts = split_url(f"http://{completed(value.strip())}" if bare else value.strip())
         host = str(parts.hostname)
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
         port = parts.port or (_OLLAMA_PORT if bare else {"http": 80, "https": 443}[parts.scheme])
@@ -212,7 +217,16 @@ class Config(BaseSettings):
         """The names that browsers may call the gateway by; none: any."""
         named = [each for each in self.http_hosts.split(",") if each]
         # A site can have its own name lead to this machine, and would then be the gateway's own to a browser.
-        return named or ([] if self.has_keys else [*LOOPBACK_NAMES])
+        return named or ([] if self.has_keys else list(dict.fromkeys([*LOOPBACK_NAMES, *self._own_host])))
+
+    @property
+    def _own_host(self) -> Sequence[str]:
+        # 127.0.0.2, say: the address that the service prints for a browser has to work.
+        host = self.http_address.rpartition(":")[0].lower()
+        try:
+            return [as_browsers_write(host)] if host else []
+        except ValueError:
+            return []  # no address at all, as binding it will tell
 
     @property
     def default_database_url(self) -> str:
@@ -220,16 +234,9 @@ class Config(BaseSettings):
         return f"sqlite:///{self.data_dir / 'fabula.db'}"
 
 
-def _is_address(value: str) -> bool:
-    return (
-        re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}", value) is not None
-        and int(value.rsplit(":", 1)[1]) <= 65_535
-    )
-
-
 def load_config() -> Config:
     """Reads the environment. Raises ConfigError with every problem at once."""
-    problems = _unknown_names(os.environ)
+    problems = [*_unknown_names(os.environ), *_empty_keys(os.environ)]
     try:
         config = Config()
     except ValidationError as error:
@@ -246,6 +253,12 @@ def _unknown_names(environment: Mapping[str, str]) -> list[str]:
     return [f"{name} is not a setting of this version; README lists those that are" for name in unknown]
 
 
+def _empty_keys(environment: Mapping[str, str]) -> list[str]:
+    # Elsewhere empty means unset; here it would open the house where a secret was meant to lock it.
+    empty = sorted(name for name, value in environment.items() if name.upper().startswith(_KEYS) and not value.strip())
+    return [f"{name}: it is empty; give it a value, or leave it out to serve without keys" for name in empty]
+
+
 def _problem(location: tuple[int | str, ...], message: str) -> str:
     if not location:  # of several settings: the message names them
         return message.removeprefix("Value error, ")
@@ -254,24 +267,3 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
     if variable == _BASE_URL and not os.environ.get(_BASE_URL):
         variable = _HOST
     return f"{variable}: {message.removeprefix('Value error, ')}"
-
-
-def _completed(address: str) -> str:
-    if address.startswith(":") and not address.startswith("::"):
-        return f"127.0.0.1{address}"
-    try:
-        return f"[{IPv6Address(address)}]"
-    except AddressValueError:
-        return address
-
-
-def _split_url(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    # In words of our own: urlsplit's quote what it can't read, and that may be a password.
-    if not usable or parts.query or parts.fragment or re.search(r"\s", url):
-        raise ValueError("expected a URL, for example http://127.0.0.1:11434")
-    return parts

@@ -4,12 +4,16 @@ A message is written for the developer who calls: what was wrong, what was expec
 a story, of a request or of an exception from below.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from fabula.run.v1 import run_pb2
+
+LONGEST_RETRY_SECONDS = 86_400.0
+"""Nobody is told to come back later than that."""
 
 DOMAIN = "fabula"
 """The domain of every google.rpc.ErrorInfo."""
@@ -281,7 +285,7 @@ def to_status(error: FabulaError) -> status_pb2.Status:
         status.details.add().Pack(bad_request)
     if error.retry_after_seconds is not None:
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromNanoseconds(int(error.retry_after_seconds * 1_000_000_000))
+        retry.retry_delay.FromNanoseconds(int(_bounded(error.retry_after_seconds) * 1_000_000_000))
         status.details.add().Pack(retry)
     if isinstance(error, Exhausted):
         failure = error_details_pb2.QuotaFailure()
@@ -290,6 +294,11 @@ def to_status(error: FabulaError) -> status_pb2.Status:
         )
         status.details.add().Pack(failure)
     return status
+
+
+def _bounded(seconds: float) -> float:
+    # Some come from a server that may say anything, and whatever it says, a run must have its end.
+    return min(max(seconds, 0.0), LONGEST_RETRY_SECONDS) if math.isfinite(seconds) else LONGEST_RETRY_SECONDS
 
 
 def to_run_error(error: FabulaError, run_id: str) -> run_pb2.RunError:

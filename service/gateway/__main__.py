@@ -6,6 +6,7 @@ import sys
 
 import structlog
 
+from service.addresses import is_loopback
 from service.config import NO_GATEWAY, Config, load_config
 from service.errors import ConfigError
 from service.gateway.opening import open_gateway
@@ -31,6 +32,9 @@ async def serve(config: Config) -> None:
     """Serves until it is told to stop; streams under way then end with the hint to come back."""
     if config.http_address == NO_GATEWAY:
         raise ConfigError([f"FABULA_HTTP_ADDRESS: {NO_GATEWAY} leaves nothing to serve"])
+    if not is_loopback(config.http_address) and not config.http_hosts:
+        # The service behind may have no keys, and then takes whatever comes from this machine for its own.
+        raise ConfigError([f"FABULA_HTTP_HOSTS: expected the names that {config.http_address} is called by"])
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

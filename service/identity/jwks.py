@@ -8,17 +8,19 @@ from typing import Any
 import httpx
 import jwt
 import structlog
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from service.errors import IdentityUnavailable, Unauthenticated
 from service.identity.keys import LEAST_RSA_BITS, Key
+from service.runtime.tasks import OwnTasks
 
 _log = structlog.get_logger("fabula.identity")
 
 KEPT_SECONDS = 600.0
-"""How long the keys are used before they are asked for anew: a key that was withdrawn is trusted no longer."""
+"""How long the keys are used before they are asked for anew: a key that was withdrawn is soon trusted no longer."""
 
 ANEW_SECONDS = 10.0
-"""How soon after a fetch an unknown key is reason for another: tokens of invented keys must not become a flood."""
+"""How soon after a fetch another may begin: tokens of invented keys must not become a flood."""
 
 STALE_SECONDS = 3_600.0
 """How long keys are used while the issuer can't be reached."""
@@ -29,7 +31,10 @@ _ALGORITHMS = ("RS256", "ES256", "EdDSA")
 
 
 class JwksKeys:
-    """The keys at a URL. `clock` is monotonic."""
+    """The keys at a URL. `clock` is monotonic. Whoever opens it closes it.
+
+    One task fetches, and no caller owns it: one that goes away must not take the keys from all the others.
+    """
 
     def __init__(self, url: str, client: httpx.AsyncClient, clock: Any = time.monotonic) -> None:
         self._url = url
@@ -37,33 +42,61 @@ class JwksKeys:
         self._clock = clock
         self._keys: Mapping[str | None, Key] = {}
         self._fetched = self._tried = float("-inf")
-        self._fetching = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
+        self._tasks = OwnTasks()
+
+    async def aclose(self) -> None:
+        """Ends a fetch that is under way. Nobody may ask for keys any more."""
+        self._tasks.cancel()
+        await self._tasks.idle(FETCH_SECONDS)
 
     async def find(self, kid: object, algorithm: object) -> Key:
         """See `Keys`."""
         name = kid if isinstance(kid, str) else None
-        if self._clock() - self._fetched > KEPT_SECONDS or name not in self._keys:
-            await self._renew()
-        if self._clock() - self._fetched > STALE_SECONDS:
-            raise IdentityUnavailable("The issuer's keys can't be fetched now. Ask again in a moment.")
-        key = self._keys.get(name)
-        if key is None:
-            raise Unauthenticated("The token's signature is not of a key that is trusted here.")
+        key = self._known(name) or await self._found(name)
+        if self._age() > KEPT_SECONDS:
+            self._renew()  # and nobody waits: the issuer may hang
         if algorithm != key.algorithm:
             raise Unauthenticated(f"Tokens of this key are signed with {key.algorithm}.")
         return key
 
-    async def _renew(self) -> None:
-        async with self._fetching:
-            if self._clock() - self._tried < ANEW_SECONDS:
-                return  # somebody has just tried
-            self._tried = self._clock()
-            try:
-                found = _keys_of(await self._fetch())
-            except (httpx.HTTPError, TimeoutError, ValueError, RecursionError) as error:
-                _log.warning("keys_unavailable", error=type(error).__name__)
-                return
-            self._keys, self._fetched = found, self._tried
+    def _known(self, name: str | None) -> Key | None:
+        if self._age() > STALE_SECONDS:
+            return None
+        # A sole key without a name is meant by any name: such an issuer has no other.
+        return self._keys.get(name) or (self._keys.get(None) if len(self._keys) == 1 else None)
+
+    async def _found(self, name: str | None) -> Key:
+        """The key, if the issuer has it by now."""
+        self._renew()
+        if self._fetching is not None:
+            # As a shield: the task outlives a caller who goes away. And its own end by `aclose` is no end of ours.
+            await asyncio.wait({self._fetching})
+        if key := self._known(name):
+            return key
+        if self._fetched < self._tried:
+            # The issuer may well have the key: only its own word makes a token wrong for good.
+            raise IdentityUnavailable("The issuer's keys can't be fetched now. Ask again in a moment.")
+        raise Unauthenticated("The token's signature is not of a key that is trusted here.")
+
+    def _age(self) -> float:
+        return float(self._clock() - self._fetched)
+
+    def _renew(self) -> None:
+        """Begins a fetch, unless one is under way or has just been tried."""
+        under_way = self._fetching is not None and not self._fetching.done()
+        if under_way or self._clock() - self._tried < ANEW_SECONDS:
+            return
+        self._tried = self._clock()
+        self._fetching = self._tasks.own(self._replace(self._tried))
+
+    async def _replace(self, now: float) -> None:
+        try:
+            self._keys = _keys_of(await self._fetch())
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
+            _log.warning("keys_unavailable", error=type(error).__name__)
+            return
+        self._fetched = now
 
     async def _fetch(self) -> Any:
         async with asyncio.timeout(FETCH_SECONDS), self._client.stream("GET", self._url) as answer:
@@ -99,8 +132,8 @@ def _listed(document: Any) -> Sequence[Any]:
 def _key_of(document: dict[str, Any]) -> Key | None:
     try:
         key = jwt.PyJWK(document)
-    except (jwt.PyJWTError, ValueError, TypeError):
-        return None
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError, NotImplementedError, UnsupportedAlgorithm):
+        return None  # one that is odd, or of a kind to come, must not take the others along
     if key.algorithm_name not in _ALGORITHMS:
         return None
     if key.key_type == "RSA" and key.key.key_size < LEAST_RSA_BITS:

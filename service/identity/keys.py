@@ -1,9 +1,10 @@
 """What tokens are verified with: a shared secret, or the public key of an issuer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -20,7 +21,7 @@ class Key:
     """A key, and the one algorithm that it is for: a token's own word counts for nothing."""
 
     algorithm: str
-    key: Any
+    key: Any = field(repr=False)  # may be the secret, which logs must not get
 
 
 class Keys(Protocol):
@@ -42,6 +43,17 @@ class OneKey:
         if algorithm != self._key.algorithm:
             raise Unauthenticated(f"Tokens are signed with {self._key.algorithm} here.")
         return self._key
+
+
+def secret_key(secret: str) -> Key:
+    """The key that a shared secret is. Raises ConfigError."""
+    try:
+        jwt.get_algorithm_by_name("HS256").prepare_key(secret)
+    except jwt.PyJWTError:
+        # Without the cause: nothing may quote a secret.
+        problem = "expected random text, not a key or certificate: FABULA_AUTH_KEY_FILE takes a public key"
+        raise ConfigError([f"FABULA_AUTH_SECRET: {problem}"]) from None
+    return Key("HS256", secret)
 
 
 def read_key(path: Path) -> Key:

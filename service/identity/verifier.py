@@ -8,6 +8,7 @@ import jwt
 from service.errors import TokenExpired, Unauthenticated
 from service.identity.keys import Keys
 from service.runtime.caller import Caller
+from service.runtime.spec import LOCAL_PRINCIPAL
 
 LEEWAY_SECONDS = 30
 """By how much clocks may differ."""
@@ -18,7 +19,7 @@ _FAR = 2**53  # a time beyond which nobody counts
 _REQUIRED = ("exp", "sub", "aud", "iss")
 
 _MISSING = "Send a token in the metadata: authorization: Bearer TOKEN."
-_FAULTS: Mapping[type[jwt.InvalidTokenError], str] = {
+_FAULTS: Mapping[type[Exception], str] = {
     jwt.InvalidAudienceError: "The token is for another audience.",
     jwt.InvalidIssuerError: "The token is of another issuer.",
     jwt.ImmatureSignatureError: "The token is not valid yet.",
@@ -39,6 +40,9 @@ class TokenVerifier:
         token = _bearer(authorization)
         claims = await self._verified(token)
         subject = claims["sub"]
+        if subject == LOCAL_PRINCIPAL:
+            # What was made while there were no keys would be this account's.
+            raise Unauthenticated(f'The token\'s sub must not be "{LOCAL_PRINCIPAL}": choose another name.')
         if not subject or len(subject) > _MAX_PRINCIPAL or not subject.isprintable():
             raise Unauthenticated(f"The token's sub must be 1 to {_MAX_PRINCIPAL} printable characters.")
         return Caller(subject, _scopes(claims), float(min(int(claims["exp"]), _FAR)) + LEEWAY_SECONDS)
@@ -58,9 +62,9 @@ class TokenVerifier:
             )
         except jwt.ExpiredSignatureError:
             raise TokenExpired("The token has expired. Come back with a new one.") from None
-        except (jwt.InvalidTokenError, ValueError, OverflowError, RecursionError) as error:
+        except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:
             # The library's text may quote the token.
-            raise Unauthenticated(_FAULTS.get(type(error), "The token is not a JWT that can be verified.")) from None  # type: ignore[arg-type]
+            raise Unauthenticated(_FAULTS.get(type(error), "The token is not a JWT that can be verified.")) from None
 
 
 def _bearer(authorization: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """A circuit breaker around a model: one that is down is told from one that is slow, and is left in peace.
 
 It counts failures of the connection, in a row: refused, broken off or silent before anything of the answer had come,
-and statuses from 500 on. A server that answers at all, were it with a 404 or with nonsense, is none of its business.
+and statuses from 500 on. A server that answers at all, were it with a 404 or with nonsense, is up: that ends the row.
 """
 
 import time
@@ -10,12 +10,13 @@ from contextlib import aclosing, contextmanager
 
 import structlog
 
-from service.errors import ModelNotFound, ModelOutputInvalid, ModelTimeout
+from service.errors import FabulaError, ModelTimeout
 from service.runtime.model import (
     GuardModel,
     LanguageModel,
     ModelCircuitOpen,
     ModelDown,
+    ModelPoolExhausted,
     Prompt,
     Schema,
     TextChunk,
@@ -26,7 +27,10 @@ FAILURES = 5
 """In a row, until it opens: two runs with their retries, so that one unlucky run harms no other."""
 
 OPEN_SECONDS = 10.0
-"""For which it stays open; then one call is let through, and what becomes of that decides."""
+"""For which it stays open; then one call is let through, and what becomes of that decides.
+
+One that takes longer is no longer waited for: it may hang, or be paused, for as long as its run may last.
+"""
 
 _LEAST_WAIT_SECONDS = 1.0
 
@@ -41,7 +45,7 @@ class Breaker:
         self._clock = clock
         self._failures = 0
         self._opened: float | None = None
-        self._probing = False
+        self._probe: float | None = None  # when the one that counts began, which tells it from others
 
     @contextmanager
     def call(self) -> Iterator[Callable[[], None]]:
@@ -55,32 +59,39 @@ class Breaker:
         except (ModelDown, ModelTimeout):
             self._failed(probe)
             raise
-        except (ModelNotFound, ModelOutputInvalid):
+        except ModelPoolExhausted:
+            raise  # nobody was asked
+        except FabulaError:
             self._answered()
             raise
         finally:
             # A probe that was cancelled has shown nothing: the next call is one.
-            self._probing = self._probing and not probe
+            if self._is_current(probe):
+                self._probe = None
 
-    def _admit(self) -> bool:
-        """Whether the call is a probe."""
+    def _admit(self) -> float | None:
+        """When the call began, if it is a probe."""
         if self._opened is None:
-            return False
-        left = self._opened + OPEN_SECONDS - self._clock()
-        if left > 0 or self._probing:
+            return None
+        now = self._clock()
+        left = max(self._opened, self._probe or self._opened) + OPEN_SECONDS - now
+        if left > 0:
             message = "The model failed several times in a row and is not asked for the moment. Ask again."
             raise ModelCircuitOpen(message, retry_after_seconds=max(left, _LEAST_WAIT_SECONDS))
-        self._probing = True
-        return True
+        self._probe = now
+        return now
+
+    def _is_current(self, probe: float | None) -> bool:
+        return probe is not None and probe == self._probe
 
     def _answered(self) -> None:
         if self._opened is not None:
             _log.info("breaker_closed", model=self._name)
-        self._failures, self._opened = 0, None
+        self._failures, self._opened, self._probe = 0, None, None
 
-    def _failed(self, probe: bool) -> None:
+    def _failed(self, probe: float | None) -> None:
         self._failures += 1
-        if probe or (self._opened is None and self._failures >= FAILURES):
+        if self._is_current(probe) or (self._opened is None and self._failures >= FAILURES):
             self._opened = self._clock()
             _log.warning("breaker_opened", model=self._name, failures=self._failures, seconds=OPEN_SECONDS)
 

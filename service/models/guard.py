@@ -112,9 +112,15 @@ class OllamaGuard:
     async def _whole(self, messages: list[BaseMessage]) -> BaseMessageChunk | None:
         answer = cast("AsyncGenerator[BaseMessageChunk, None]", self._chat.astream(messages))
         message: BaseMessageChunk | None = None
-        async with aclosing(answer), aclosing(pulled(answer, self._idle_seconds)) as chunks:
-            async for chunk in chunks:
-                message = chunk if message is None else message + chunk
+        try:
+            async with aclosing(answer), aclosing(pulled(answer, self._idle_seconds)) as chunks:
+                async for chunk in chunks:
+                    message = chunk if message is None else message + chunk
+        except Exception as error:  # whatever broke it off
+            if message is not None and str(message.text).strip():
+                # It may have been a refusal, and a guard that refused is not asked again.
+                raise ModelOutputInvalid("The guard model broke off in its verdict.") from error
+            raise
         return message
 
 

@@ -18,7 +18,7 @@ from service.config import Config
 from service.errors import ConfigError, FabulaError, ModelNotFound, ModelOutputInvalid, ModelTimeout, ModelUnavailable
 from service.models.bounds import PLAIN, BusyError, OverlongError, bounding
 from service.models.chat import ChatModel
-from service.runtime.model import ModelDown, ModelMisconfigured
+from service.runtime.model import ModelDown, ModelMisconfigured, ModelPoolExhausted
 
 _BAD_REQUEST, _NOT_FOUND, _SERVER_ERROR = 400, 404, 500
 _NO_CLIENT = (
@@ -39,23 +39,29 @@ async def open_ollama(config: Config, name: str) -> AsyncIterator[ChatModel]:
     Raises ConfigError when no client can be made for the server's address.
     """
     reasoning = {"off": False, "on": True}.get(config.model_reasoning, config.model_reasoning)
+    # JSON after thinking is asked for anew by Ollama, each time with num_predict of its own.
+    most_tokens = config.model_max_tokens * (1 if reasoning is False else 2)
     async with open_chat(
         config,
         name,
+        most_tokens=most_tokens,
         temperature=config.model_temperature,
         num_predict=config.model_max_tokens,
         reasoning=reasoning,
         seed=config.model_seed,
     ) as chat:
         # Ollama sends a line a token, so that a server that does not keep to num_predict is known by its lines.
-        yield ChatModel(
-            f"ollama:{name}", chat, partial(translate, name), config.model_idle_seconds, config.model_max_tokens
-        )
+        yield ChatModel(f"ollama:{name}", chat, partial(translate, name), config.model_idle_seconds, most_tokens)
 
 
 @asynccontextmanager
-async def open_chat(config: Config, name: str, *, num_predict: int, **options: Any) -> AsyncIterator[ChatOllama]:
-    """Yields LangChain's client of the model and closes its connections. Raises ConfigError as `open_ollama`."""
+async def open_chat(
+    config: Config, name: str, *, num_predict: int, most_tokens: int | None = None, **options: Any
+) -> AsyncIterator[ChatOllama]:
+    """Yields LangChain's client of the model and closes its connections. Raises ConfigError as `open_ollama`.
+
+    An answer is bounded for `most_tokens`, if it may be more than `num_predict`.
+    """
     try:
         chat = ChatOllama(
             model=name,
@@ -65,7 +71,7 @@ async def open_chat(config: Config, name: str, *, num_predict: int, **options: A
             keep_alive=config.ollama_keep_alive,
             # Not for the asynchronous client alone: making the other reads the proxies of the environment too.
             client_kwargs=_http_options(config),
-            async_client_kwargs={"event_hooks": {"response": [bounding(num_predict)]}},
+            async_client_kwargs={"event_hooks": {"response": [bounding(most_tokens or num_predict)]}},
             **options,
         )
     except (httpx.InvalidURL, ImportError, ValueError) as error:
@@ -110,7 +116,7 @@ def _is_loopback(url: str) -> bool:
 
 
 _FAILURES: tuple[tuple[type[Exception], type[FabulaError], str], ...] = (
-    (httpx.PoolTimeout, ModelUnavailable, "Every connection to the model server is in use. Ask again later."),
+    (httpx.PoolTimeout, ModelPoolExhausted, "Every connection to the model server is in use. Ask again later."),
     (TimeoutError, ModelTimeout, "The model was silent for longer than allowed. Ask again."),
     (httpx.ConnectError, ModelDown, _UNREACHABLE),
     (httpx.ConnectTimeout, ModelDown, _UNREACHABLE),
@@ -119,6 +125,7 @@ _FAILURES: tuple[tuple[type[Exception], type[FabulaError], str], ...] = (
     (OverlongError, ModelOutputInvalid, _OVERLONG),
     (ResponseError, ModelUnavailable, "The model server failed while it answered. Ask again."),
     (json.JSONDecodeError, ModelOutputInvalid, _NOT_OLLAMA),
+    (RecursionError, ModelOutputInvalid, _NOT_OLLAMA),  # of the JSON parser, for a line that is nested too deeply
     (ValidationError, ModelOutputInvalid, _NOT_OLLAMA),
     (AttributeError, ModelOutputInvalid, _NOT_OLLAMA),  # the client's, for a line that holds no object
     (ValueError, ModelUnavailable, _BROKEN_OFF),  # LangChain's, for an answer without any text

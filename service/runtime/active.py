@@ -10,7 +10,7 @@ from service.runtime.pause import Pause
 from service.runtime.writer import RunWriter
 
 UNWATCHED = "The run was cancelled: its last watcher left and none came back in time."
-PAUSED_FOR_TOO_LONG = "The run was cancelled: it was paused for longer than the {:g} s that a pause may take."
+PAUSED_FOR_TOO_LONG = "The run was cancelled: it was paused for longer than the {:g} s that its pauses may take."
 
 
 class ActiveRun:
@@ -18,7 +18,8 @@ class ActiveRun:
 
     `linger_seconds` is how long the run goes on unwatched; 0 stops it at once. `stopping` is set once the run is to
     stop, `ended` once its terminal event and its end state are committed, `unsettled` while that can't be done because
-    the store is unavailable. Whoever changes the stored state of the run holds `changing`.
+    the store is unavailable. Whoever changes the stored state of the run holds `changing`; `doubtful` is whether that
+    may differ from the state of `run`, since the answer to a change of it was lost.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class ActiveRun:
         self.writer = writer
         self.pause = pause
         self.changing = asyncio.Lock()
+        self.doubtful = False
         self.cause: FabulaError | None = None
         self.stopping = asyncio.Event()
         self.ended = asyncio.Event()
@@ -64,10 +66,10 @@ class ActiveRun:
             self._arm()
 
     def begin_pause(self, seconds: float) -> None:
-        """Holds the job where it is, and stops the run when that has lasted for `seconds`."""
+        """Holds the job where it is, and stops the run once all its pauses have lasted for `seconds` together."""
         self.pause.begin()
         cause = RunCancelled(PAUSED_FOR_TOO_LONG.format(seconds))
-        self._lapse = asyncio.get_running_loop().call_later(seconds, self.stop, cause)
+        self._lapse = asyncio.get_running_loop().call_later(seconds - self.pause.lost, self.stop, cause)
 
     def end_pause(self) -> None:
         """Lets the job go on."""

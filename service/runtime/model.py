@@ -38,6 +38,10 @@ class ModelDown(ModelUnavailable):
     """There is no connection to the model's server, or that fails itself: what a circuit breaker counts."""
 
 
+class ModelPoolExhausted(ModelUnavailable):
+    """All the connections that we allow ourselves are in use: the server was not asked, and nothing is known of it."""
+
+
 class ModelCircuitOpen(ModelUnavailable):
     """The model failed so often in a row that it is not even asked for a while."""
 

@@ -13,14 +13,15 @@ from service.runtime.ports import Emitter, Job
 class Pause:
     """Whether a run is paused. What it does goes through here: `if pause.on: await pause.over()`, or else for nothing.
 
-    Bounds on its time that do not count a pause are made by `timeout`.
+    Bounds on its time that do not count a pause are made by `timeout`. `lost` is how long the pauses that are over took
+    together.
     """
 
     def __init__(self) -> None:
         self.on = False
         self._ended = asyncio.Event()
         self._began = 0.0
-        self._lost = 0.0
+        self.lost = 0.0
         self._bounds: set[Bound] = set()
 
     def begin(self) -> None:
@@ -35,7 +36,7 @@ class Pause:
     def end(self) -> None:
         """The run goes on."""
         if self.on:
-            self._lost = _now() - self._began
+            self.lost = _now() - self._began
             self.on = False
             self._ended.set()
             for bound in self._bounds:
@@ -48,9 +49,9 @@ class Pause:
 
     def time(self) -> float:
         """The event loop's time without the pauses."""
-        return self._began if self.on else _now() - self._lost
+        return self._began if self.on else _now() - self.lost
 
-    def timeout(self, seconds: float | None, by: float | None = None) -> "Bound":
+    def timeout(self, seconds: float, by: float | None = None) -> "Bound":
         """As `asyncio.timeout(seconds)`, not counting pauses; over `by` at the latest, in the event loop's time."""
         return Bound(self, self._bounds, seconds, by)
 
@@ -60,16 +61,16 @@ class Bound:
 
     __slots__ = ("_bounds", "_by", "_ends", "_pause", "_seconds", "_timeout")
 
-    def __init__(self, pause: Pause, bounds: "set[Bound]", seconds: float | None, by: float | None) -> None:
+    def __init__(self, pause: Pause, bounds: "set[Bound]", seconds: float, by: float | None) -> None:
         self._pause = pause
         self._bounds = bounds
         self._seconds = seconds
         self._by = by
-        self._ends: float | None = None
+        self._ends = 0.0
         self._timeout = asyncio.timeout(None)
 
     async def __aenter__(self) -> Self:
-        self._ends = None if self._seconds is None else self._pause.time() + self._seconds
+        self._ends = self._pause.time() + self._seconds
         self._timeout = asyncio.timeout_at(self._when())
         await self._timeout.__aenter__()
         self._bounds.add(self)
@@ -87,7 +88,7 @@ class Bound:
             self._timeout.reschedule(self._when())
 
     def _when(self) -> float | None:
-        if self._ends is None or self._pause.on:
+        if self._pause.on:
             return self._by
         ends = _now() + self._ends - self._pause.time()
         return ends if self._by is None else min(ends, self._by)

@@ -1,9 +1,9 @@
-"""Pauses runs and lets them go on: the gate of the run, its stored state, and the longest pause."""
+"""Pauses runs and lets them go on: the gate of the run, its stored state, and how long it may be paused."""
 
 import structlog
 
 from fabula.run.v1 import run_pb2
-from service.errors import RunStateConflict, StoreUnavailable
+from service.errors import RunStateConflict, ShuttingDown, StoreUnavailable
 from service.runtime.active import ActiveRun
 from service.runtime.ending import restate
 from service.runtime.ports import LogConflictError
@@ -12,24 +12,30 @@ from service.runtime.stores import Store
 
 _log = structlog.get_logger("fabula.runtime")
 
+SHUTTING_DOWN = "The service is stopping. Ask again in a moment."
+
 
 class Pauser:
-    """Pauses the runs of one process, each for `seconds` at the longest: then it is cancelled."""
+    """Pauses the runs of one process, each as often as asked to, but for `seconds` in all: then it is cancelled."""
 
     def __init__(self, store: Store, seconds: float) -> None:
         self._store = store
         self._seconds = seconds
+        self._closed = False
+
+    def close(self) -> None:
+        """From now on no pause begins."""
+        self._closed = True
 
     async def pause(self, active: ActiveRun) -> run_pb2.Run:
         """The run, paused: what it said is committed, and it says and asks nothing more. One that is paused stays so.
 
-        Raises RunStateConflict when it ends first, StoreUnavailable when that can't be stored; then it goes on.
+        Raises RunStateConflict when it ends first, ShuttingDown once closed, StoreUnavailable when that can't be
+        stored; then it stays as it was.
         """
         async with active.changing:
-            if active.run.state == PAUSED and not active.stops:
-                return _copy(active.run)
             if not active.stops:
-                await self._pause(active)
+                await self._make_sure(active) if active.run.state == PAUSED else await self._pause(active)
                 if not active.stops:
                     return _copy(active.run)
         raise await _ended(active)
@@ -37,17 +43,21 @@ class Pauser:
     async def go_on(self, active: ActiveRun) -> run_pb2.Run:
         """The run, which goes on; one that was not paused is unchanged.
 
-        Raises RunStateConflict when it ends first, StoreUnavailable when that can't be stored; then it stays paused.
+        Raises RunStateConflict when it ends first, StoreUnavailable when that can't be stored; then it stays as it was.
         """
         async with active.changing:
             if not active.stops:
                 if active.run.state == PAUSED:
                     await self._change(active, RUNNING)
                     active.end_pause()
+                await self._make_sure(active)
                 return _copy(active.run)
         raise await _ended(active)
 
     async def _pause(self, active: ActiveRun) -> None:
+        # Here, where nothing is waited for any more: a closing process ends those that are paused, and just once.
+        if self._closed:
+            raise ShuttingDown(SHUTTING_DOWN)
         active.begin_pause(self._seconds)
         try:
             # What was said before the pause belongs before it.
@@ -62,9 +72,19 @@ class Pauser:
 
     async def _change(self, active: ActiveRun, state: "run_pb2.RunState.ValueType") -> None:
         changed = transition(active.run, state)
-        await restate(self._store, changed)
+        await self._restate(active, changed)
         active.run = changed
         _log.info("run_changed", run_id=changed.run_id, state=run_pb2.RunState.Name(state))
+
+    async def _make_sure(self, active: ActiveRun) -> None:
+        """The run is stored as it is."""
+        if active.doubtful:
+            await self._restate(active, active.run)
+
+    async def _restate(self, active: ActiveRun, run: run_pb2.Run) -> None:
+        active.doubtful = True
+        await restate(self._store, run)
+        active.doubtful = False
 
 
 async def _ended(active: ActiveRun) -> Exception:

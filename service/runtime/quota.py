@@ -28,7 +28,8 @@ class _Account:
 
     def is_idle(self, limits: AccountLimits) -> bool:
         """Whether nothing would be different if it were not counted."""
-        return not self.runs and not self.streams and self.tokens >= limits.runs_per_minute
+        is_full = not limits.runs_per_minute or self.tokens >= limits.runs_per_minute
+        return is_full and not self.runs and not self.streams
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from service.runtime.active import ActiveRun
 from service.runtime.admission import Admission
 from service.runtime.ending import conclude
 from service.runtime.pause import Pause, pausable
-from service.runtime.pausing import Pauser, conflict
+from service.runtime.pausing import SHUTTING_DOWN, Pauser, conflict
 from service.runtime.ports import Codec, Event, EventLog, LogConflictError
 from service.runtime.recovery import INTERRUPTED, recover
 from service.runtime.run import END_STATES
@@ -40,7 +40,6 @@ from service.runtime.writer import RunWriter
 _log = structlog.get_logger("fabula.runtime")
 
 CANCELLED = "The run was cancelled by its caller."
-SHUTTING_DOWN = "The service is stopping. Ask again in a moment."
 
 
 class Runner:
@@ -145,8 +144,6 @@ class Runner:
 
     async def pause_run(self, principal: str, run_id: str) -> run_pb2.Run:
         """Pauses a run and returns it paused. Raises RunNotFound, RunStateConflict, ShuttingDown, StoreUnavailable."""
-        if self._draining:
-            raise ShuttingDown(SHUTTING_DOWN)
         return await self._change(principal, run_id, self._pauser.pause)
 
     async def continue_run(self, principal: str, run_id: str) -> run_pb2.Run:
@@ -175,6 +172,7 @@ class Runner:
         Those that are paused are interrupted at once: there is nobody any more to have them go on.
         """
         self._draining = True
+        self._pauser.close()
         self._interrupt(active for active in self._active.values() if active.pause.on)
         if grace_seconds > 0:
             await self._tasks.idle(grace_seconds)

@@ -14,10 +14,9 @@ from service.runtime.stores import RunRecord
 class Limits:
     """What one process takes on.
 
-    `run_seconds` bounds a run's time without its pauses, `pause_seconds` each of these, `linger_seconds` its time
-    unwatched. `cancel_seconds` is how long a
-    cancelled job may take to stop before its run is ended without it, and `settle_seconds` how long a stopping process
-    tries to commit the ends of its runs.
+    `run_seconds` bounds a run's time without its pauses, `pause_seconds` these together, `linger_seconds` its time
+    unwatched. `cancel_seconds` is how long a cancelled job may take to stop before its run is ended without it, and
+    `settle_seconds` how long a stopping process tries to commit the ends of its runs.
     """
 
     max_runs: int = 100

@@ -38,8 +38,7 @@ class Supervisor:
         """
         started = asyncio.get_running_loop().time()
         try:
-            body = await self._outcome(seconds, deadline, cancel_seconds)
-            await self._settle(body)
+            await self._settle(await self._body(seconds, deadline, cancel_seconds))
         finally:
             self._active.job.cancel()
             self._active.disarm()
@@ -50,6 +49,12 @@ class Supervisor:
             events=self._active.run.last_sequence,
             seconds=round(asyncio.get_running_loop().time() - started, 3),
         )
+
+    async def _body(self, seconds: float, deadline: float | None, cancel_seconds: float) -> Message:
+        try:
+            return await self._outcome(seconds, deadline, cancel_seconds)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the run must have its end
+            return self._run_error(self._fault(error))
 
     async def _outcome(self, seconds: float, deadline: float | None, cancel_seconds: float) -> Message:
         job = self._active.job

@@ -27,7 +27,7 @@ class Voice(Protocol):
     def fail(self, error: str) -> None:
         """End with an error."""
 
-    def garble(self) -> None:
+    def garble(self, line: bytes) -> None:
         """End with what is not JSON."""
 
     def end(self, done_reason: str | None) -> None:
@@ -57,9 +57,9 @@ class Streamed:
         self._line(encode({"error": error}))
         self._connection.end_stream()
 
-    def garble(self) -> None:
+    def garble(self, line: bytes) -> None:
         """Send a broken line and end."""
-        self._line(MALFORMED)
+        self._line(line)
         self._connection.end_stream()
 
     def end(self, done_reason: str | None) -> None:
@@ -94,9 +94,9 @@ class Whole:
         """Answer with the error and status 500: nothing has been sent yet."""
         self._connection.respond(500, JSON, encode({"error": error}))
 
-    def garble(self) -> None:
+    def garble(self, line: bytes) -> None:
         """Answer with what is not JSON."""
-        self._connection.respond(200, JSON, MALFORMED)
+        self._connection.respond(200, JSON, line)
 
     def end(self, done_reason: str | None) -> None:
         """Answer with the whole message."""
@@ -181,7 +181,7 @@ class Chat:
         elif isinstance(step, Fail):
             self._voice.fail(step.error)
         elif isinstance(step, Garble):
-            self._voice.garble()
+            self._voice.garble(MALFORMED if step.line is None else step.line.encode())
         elif isinstance(step, End):
             self._voice.end(step.done_reason)
         else:

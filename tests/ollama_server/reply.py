@@ -55,6 +55,9 @@ class Reply:
     malformed_line_after: int | None = None
     """After this many lines send a line that is not JSON and end."""
 
+    malformed_line: str | None = None
+    """What that line says; None is one that breaks off."""
+
     huge_line_after: int | None = None
     """After this many lines send 64 MB without an end of line, as far as the client takes them, and end."""
 

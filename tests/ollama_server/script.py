@@ -56,7 +56,9 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Garble:
-    """A line that is not JSON."""
+    """A line that is not JSON; None is one that breaks off."""
+
+    line: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def steps(reply: Reply, request: ChatRequest) -> Iterator[Step]:
         yield Refuse(reply.status, reply.error_text(request.model), reply.retry_after)
         return
     pieces = _pieces(reply, request)
-    said = pieces[: request.num_predict]
+    said = _allowed(pieces, request)
     for count in range(len(said) + 1):
         if _falls(reply.stall_after, count, len(said)):
             yield Stall()
@@ -117,13 +119,22 @@ def _pieces(reply: Reply, request: ChatRequest) -> list[Piece]:
     return thought + [Piece("content", content[at : at + size]) for at in range(0, len(content), size)]
 
 
+def _allowed(pieces: list[Piece], request: ChatRequest) -> list[Piece]:
+    """What `num_predict` lets be said. Ollama asks for JSON after thinking anew: each has it whole."""
+    most = request.num_predict
+    thought = [piece for piece in pieces if piece.kind == "thinking"]
+    if most is None or request.format is None or len(thought) > most:
+        return pieces[:most]
+    return pieces[: len(thought) + most]
+
+
 def _fault(reply: Reply, request: ChatRequest, count: int, last: int) -> Step | None:
     if _falls(reply.cut_after, count, last):
         return Cut()
     if _falls(reply.error_line_after, count, last):
         return Fail(reply.error_text(request.model))
     if _falls(reply.malformed_line_after, count, last):
-        return Garble()
+        return Garble(reply.malformed_line)
     if _falls(reply.huge_line_after, count, last):
         return Huge()
     return None

@@ -148,6 +148,36 @@ def test_a_malformed_address_is_answered_with_an_example(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("127.0.0.1:8000", []),
+        ("localhost:8000", []),
+        ("[0:0:0:0:0:0:0:1]:8000", []),
+        ("[1:2]:8000", []),
+        ("off", []),
+        ("127.0.0.2:8000", ["127.0.0.2"]),
+        ("Stories.example:8000", ["stories.example"]),
+        ("[FE80::0:1]:8000", ["[fe80::1]"]),
+    ],
+)
+def test_without_keys_browsers_may_call_the_gateway_by_this_machines_names_and_its_own(
+    address: str, own: list[str]
+) -> None:
+    assert Config(http_address=address).allowed_hosts == ["localhost", "127.0.0.1", "[::1]", *own]
+
+
+def test_hosts_are_kept_as_browsers_write_them() -> None:
+    config = Config(http_hosts="Stories.example, [0:0:0:0:0:0:0:1],[2001:DB8:0::1]")
+    assert config.allowed_hosts == ["stories.example", "[::1]", "[2001:db8::1]"]
+
+
+@pytest.mark.parametrize("value", ["a:1", "http://a", "[1:2]", "[::1]:80", "a b"])
+def test_what_is_no_host_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    (told,) = problems(monkeypatch, FABULA_HTTP_HOSTS=value)
+    assert told.startswith("FABULA_HTTP_HOSTS: expected ")
+
+
+@pytest.mark.parametrize(
     ("host", "base_url"),
     [
         ("127.0.0.1", "http://127.0.0.1:11434"),

@@ -1,5 +1,6 @@
 """A stream lives no longer than its caller's token, and goes on with a new one."""
 
+import math
 import time
 from contextlib import AsyncExitStack
 
@@ -18,8 +19,8 @@ KEYS = {"auth_secret": SECRET, "auth_issuer": ISSUER}
 
 
 def short() -> str:
-    """A token that holds a second yet, of the time by which clocks may differ."""
-    return token("us", exp=time.time() + 1 - LEEWAY_SECONDS)
+    """A token that holds a second yet at the least, of the time by which clocks may differ. Readers cut `exp`."""
+    return token("us", exp=math.ceil(time.time()) + 1 - LEEWAY_SECONDS)
 
 
 async def child_of(served_address: str) -> str:

@@ -44,11 +44,11 @@ class Fault:
     settings: Mapping[str, Any] = field(default_factory=lambda: BOUNDS)
 
 
-def at(name: str) -> tuple[Reply, Reply, Reply]:
+def at(name: str, **more: Any) -> tuple[Reply, Reply, Reply]:
     """A fault that may come after any line."""
 
     def reply(content: Mapping[str, Any], lines: int) -> Reply:
-        fields: dict[str, Any] = {name: lines}
+        fields: dict[str, Any] = {name: lines, **more}
         return Reply(content=content, **fields)
 
     return reply(STORY, 0), reply(STORY, BEGUN), reply(APPROVAL, 1)
@@ -78,6 +78,7 @@ FAULTS = {
     ),
     "error line": Fault(*at("error_line_after"), "MODEL_UNAVAILABLE"),
     "malformed line": Fault(*at("malformed_line_after"), "MODEL_OUTPUT_INVALID"),
+    "deep line": Fault(*at("malformed_line_after", malformed_line="[" * 100_000), "MODEL_OUTPUT_INVALID"),
     "line of 64 MB": Fault(*at("huge_line_after"), "MODEL_OUTPUT_INVALID"),
     "endless tokens": Fault(*at("endless_after"), "MODEL_OUTPUT_TRUNCATED"),
     "empty answer": Fault(*outright(content=""), "MODEL_OUTPUT_INVALID"),

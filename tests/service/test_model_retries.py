@@ -156,7 +156,7 @@ async def test_the_deadline_of_the_run_ends_the_pause_before_a_retry(serve: Serv
         _, error = await outcome(served.client.tell("night"))
     assert isinstance(error, RunFailed)
     assert error.reason == "RUN_DEADLINE_EXCEEDED"
-    assert len(ollama.requests) == 1
+    assert len(ollama.requests) <= 1  # none on a machine that took 0.3 s to come as far
 
 
 @pytest.mark.parametrize("reply", [DOWN, Reply(status=404), Reply(content="no"), Reply(content=STORY, cut_after=6)])
@@ -255,3 +255,27 @@ async def test_a_judge_that_is_confused_by_a_text_gets_no_second_chance(serve: S
     assert isinstance(error, RunFailed)
     assert error.reason == "REVIEW_UNAVAILABLE"
     assert len([request for request in ollama.requests if is_review(request)]) == 1
+
+
+@pytest.mark.parametrize("seconds", ["99999999999999999999", "9" * 400, "-1", "nan"])
+async def test_whatever_time_a_busy_model_names_the_run_has_its_end(
+    serve: Serve, ollama: OllamaServer, seconds: str
+) -> None:
+    ollama.reply_by_default(Reply(status=429, retry_after=seconds))
+    async with serve() as served, asyncio.timeout(WITHIN):
+        events, error = await outcome(served.client.tell("night"))
+        run = await served.client.get_run(events[-1].run_id)
+    assert isinstance(error, RunFailed)
+    assert run.state == run_pb2.RUN_STATE_FAILED
+
+
+async def test_a_run_asks_a_model_again_so_often_and_no_more(serve: Serve, ollama: OllamaServer) -> None:
+    """However many rounds a run has: what is asked for is a chapter each time, and its rewrite fails as well."""
+    answers = [Reply(content=""), GOOD, Reply(content=""), Reply(content=""), GOOD]
+    ollama.reply_with(*answers)
+    verdicts = [Reply(content={"approved": False, "score": 0.2, "issues": []})]
+    ollama.answer(is_review, lambda asked: verdicts.pop() if verdicts else approve(asked))
+    async with serve(model_retries=2, model_retry_seconds=0, max_rewrites=1) as served:
+        _, error = await outcome(served.client.tell("night"))
+    assert isinstance(error, RunFailed)
+    assert len(told(ollama)) == 4

@@ -42,7 +42,8 @@ async def test_a_paused_run_is_cancelled_as_any_other(serve: Serve, ollama: Olla
 async def test_a_pause_that_is_too_long_cancels_the_run_and_keeps_its_text(serve: Serve, ollama: OllamaServer) -> None:
     ollama.reply_with(Reply(content=chapter(), stall_after=60))
     async with serve(pause_seconds=0.05) as served, telling(served, ollama) as (run_id, listening):
-        assert (await served.client.pause_run(run_id)).state == PAUSED
+        with suppress(RunStateConflict):  # on a machine that took that long to store the pause
+            assert (await served.client.pause_run(run_id)).state == PAUSED
         await ollama.wait_for_chats(0)
         events, error = await listening
     assert isinstance(error, RunCancelled)

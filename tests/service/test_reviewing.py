@@ -11,7 +11,7 @@ from fabula.story.v1 import story_pb2
 from tests.conftest import Serve
 from tests.harness import WITHIN, collect, outcome, standing
 from tests.ollama_server import OllamaServer, Reply
-from tests.stories import TEXT, chapter, is_review
+from tests.stories import APPROVAL, TEXT, chapter, is_review
 
 RELEASES = [run_pb2.RELEASE_SENTENCE, run_pb2.RELEASE_PARAGRAPH, run_pb2.RELEASE_CHAPTER, run_pb2.RELEASE_TOKEN]
 BETTER = TEXT.replace("Nobody does", "The night does")
@@ -189,3 +189,50 @@ async def test_every_reader_of_a_retracted_story_ends_up_with_the_standing_text(
     retracted = next(event.sequence for event in late if event.HasField("retraction"))
     assert not any(event.content.chunk for event in late if event.sequence < retracted)
     assert isinstance(live[-1], story_pb2.StoryEvent)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Reply(content=HARSH, cut_after=14),
+        Reply(content=HARSH, error_line_after=14),
+        Reply(content=HARSH, end_without_done=True),
+    ],
+)
+async def test_a_judge_that_broke_off_is_not_asked_for_a_kinder_word(
+    serve: Serve, ollama: OllamaServer, broken: Reply
+) -> None:
+    verdicts = [broken]
+    ollama.answer(is_review, lambda _: verdicts.pop() if verdicts else Reply(content=APPROVAL))
+    ollama.reply_by_default(Reply(content=chapter()))
+    async with serve(model_retries=2, model_retry_seconds=0) as served:
+        events, error = await outcome(served.client.tell("night"))
+    assert isinstance(error, RunFailed)
+    assert error.reason == "REVIEW_UNAVAILABLE"
+    assert standing(events) == ""
+
+
+async def test_a_guard_that_broke_off_is_not_asked_for_a_kinder_word(serve: Serve, ollama: OllamaServer) -> None:
+    settings = guarded("safe", ollama)
+    verdicts = [Reply(content="unsafe\nS1", chunk_chars=3, cut_after=2)]
+    ollama.answer(lambda asked: "guard" in asked.model, lambda _: verdicts.pop() if verdicts else Reply(content="safe"))
+    ollama.reply_by_default(Reply(content=chapter()))
+    async with serve(**settings, model_retries=2, model_retry_seconds=0) as served:
+        _, error = await outcome(served.client.tell("night"))
+    assert isinstance(error, RunFailed)
+    assert error.reason == "REVIEW_UNAVAILABLE"
+
+
+async def test_what_later_chapters_are_told_from_is_judged_as_well(serve: Serve, ollama: OllamaServer) -> None:
+    bible = {"characters": [{"name": "Ember", "about": "a fox"}], "places": ["the old oak"], "open_threads": ["gloom"]}
+    settings = guarded("safe", ollama)
+    judged = {"approved": False, "score": 0.2, "issues": [{"category": "fear", "quote": "gloom"}]}
+    ollama.answer(is_review, lambda asked: Reply(content=judged if "gloom" in asked.prompt else APPROVAL))
+    ollama.reply_by_default(Reply(content=chapter(bible=bible)))
+    async with serve(**settings, max_rewrites=0) as served:
+        _, error = await outcome(served.client.tell("night"))
+    assert isinstance(error, RunFailed)
+    assert error.reason == "CONTENT_REJECTED"
+    (guarding,) = [request for request in ollama.requests if "guard" in request.model]
+    assert "Ember: a fox" in str(guarding.messages)
+    assert "gloom" in str(guarding.messages)

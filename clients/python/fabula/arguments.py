@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from fabula import commands, minting
+from fabula.channel import is_loopback
 from fabula.child.v1 import child_pb2
 from fabula.confirm import can_ask
 from fabula.run.v1 import run_pb2
-from fabula.teller import DEFAULT_ADDRESS, DEFAULT_CHILD
+from fabula.target import DEFAULT_ADDRESS, Target, kept_token
+from fabula.teller import DEFAULT_CHILD
 
 _RELEASES = {
     "sentence": run_pb2.RELEASE_SENTENCE,
@@ -27,7 +29,7 @@ _PROFILE = ("nickname", "age", "level", "interests", "language", "avoid_topics")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options, with the command's coroutine function as `run`; SystemExit with code 2 for wrong usage.
+    """The options, with the command's coroutine function as `run` and `target`; SystemExit with code 2 for wrong usage.
 
     `erases` is what the command erases and has to be asked for first, empty when there is nothing to ask.
     """
@@ -36,6 +38,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if any(word.encode(errors="replace").decode() != word for word in words):
         parser.error("the arguments must be UTF-8")
     options = parser.parse_args(words)
+    options.target = Target(options.address, options.tls, options.ca)
+    if options.run is not minting.token:  # which talks to nobody
+        _check_target(parser, options.target)
     if options.run is commands.tell:
         _check_tell(parser, options)
     if options.run is commands.change_child and all(getattr(options, name) is None for name in _PROFILE):
@@ -44,6 +49,17 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.erases and not can_ask():
         parser.error("there is no terminal to ask on: say --yes if it is to be erased")
     return options
+
+
+def _check_target(parser: argparse.ArgumentParser, target: Target) -> None:
+    if target.ca and not target.tls:
+        parser.error("--ca says whom to trust with --tls: say that, too")
+    if kept_token() and not target.tls and not is_loopback(target.address):
+        parser.error(f"FABULA_TOKEN would go to {target.address} for everyone on the way to read: say --tls")
+    try:
+        target.credentials()
+    except OSError as error:
+        parser.error(f"--ca {target.ca} can't be read: {error.strerror}")
 
 
 def _check_tell(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -55,6 +71,10 @@ def _check_tell(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fabula", description="Tells a child a story while it is being written.")
     parser.add_argument("--address", default=DEFAULT_ADDRESS, metavar="HOST:PORT", help="the service (%(default)s)")
+    parser.add_argument("--tls", action="store_true", help="talk to it by TLS, as a token needs beyond this machine")
+    parser.add_argument(
+        "--ca", default="", metavar="FILE", help="with --tls: trust this authority, in PEM, and no other"
+    )
     parser.set_defaults(erases="", yes=False)
     added = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_tell(added.add_parser("tell", help="tell a chapter about THEME, or the next one of a story"))

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except FabulaError as error:
-        return _complain(complaint(error, options.address))
+        return _complain(complaint(error, options.target))
     except BrokenPipeError:
         _silence_stdout()
         return 1

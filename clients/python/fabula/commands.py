@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 
 from fabula.client import FabulaClient
@@ -11,6 +10,7 @@ from fabula.listing import chapters, child_line, json_line, newest_branch, run_l
 from fabula.outage import OutageNotice
 from fabula.story.v1 import story_pb2
 from fabula.stream import StoryStream
+from fabula.target import Target, kept_token
 from fabula.teller import DEFAULT_CHILD, Teller, farewell, going_on
 from fabula.terminal import Terminal, one_line
 
@@ -19,7 +19,7 @@ _CONNECT_SECONDS = 3.0
 
 async def tell(options: argparse.Namespace) -> None:
     """Tells one chapter."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         stream = client.tell(
             options.theme,
             child_id=options.child_id,
@@ -39,7 +39,7 @@ async def tell(options: argparse.Namespace) -> None:
 
 async def watch(options: argparse.Namespace) -> None:
     """Follows a run."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         # The events do not say whose story it is, and the command that continues it has to.
         reader = () if options.json else _reader((await client.get_run(options.run_id)).child_id)
         await _follow(options, client.watch(options.run_id, options.after), reader)
@@ -47,63 +47,63 @@ async def watch(options: argparse.Namespace) -> None:
 
 async def runs(options: argparse.Namespace) -> None:
     """Lists runs."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         async for run in client.list_runs(options.child_id):
             _print(run_line(run))
 
 
 async def cancel(options: argparse.Namespace) -> None:
     """Cancels a run."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         _print(run_line(await client.cancel_run(options.run_id)))
 
 
 async def pause(options: argparse.Namespace) -> None:
     """Pauses a run."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         _print(run_line(await client.pause_run(options.run_id)))
 
 
 async def go_on(options: argparse.Namespace) -> None:
     """Goes on with a run."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         _print(run_line(await client.continue_run(options.run_id)))
 
 
 async def stories(options: argparse.Namespace) -> None:
     """Lists stories."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         async for story in client.list_stories(options.child_id):
             _print(story_line(story))
 
 
 async def story(options: argparse.Namespace) -> None:
     """Prints a story."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         found = await client.get_story(options.story_id)
     if options.json:
         _print(json_line(found))
     else:
-        _read_out(found, options.address)
+        _read_out(found, options.target)
 
 
 async def delete_story(options: argparse.Namespace) -> None:
     """Erases a story."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         await client.delete_story(options.story_id)
     _print(f"Story {one_line(options.story_id)} is erased.")
 
 
 async def children(options: argparse.Namespace) -> None:
     """Lists children."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         async for child in client.list_children():
             _print(child_line(child))
 
 
 async def add_child(options: argparse.Namespace) -> None:
     """Makes a profile."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         child = await client.create_child(
             options.nickname,
             options.age,
@@ -117,7 +117,7 @@ async def add_child(options: argparse.Namespace) -> None:
 
 async def change_child(options: argparse.Namespace) -> None:
     """Changes a profile."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         child = await client.update_child(
             options.child_id,
             nickname=options.nickname,
@@ -132,14 +132,14 @@ async def change_child(options: argparse.Namespace) -> None:
 
 async def delete_child(options: argparse.Namespace) -> None:
     """Erases a child."""
-    async with await _connect(options.address) as client:
+    async with await _connect(options.target) as client:
         await client.delete_child(options.child_id)
     _print(f"Child {one_line(options.child_id)} is erased.")
 
 
 async def _follow(options: argparse.Namespace, stream: StoryStream, reader: tuple[str, ...]) -> None:
     screen = Terminal(sys.stdout, sys.stderr)
-    show = _print_event if options.json else Teller(screen, options.address, reader).show
+    show = _print_event if options.json else Teller(screen, options.target, reader).show
     # Between lines of JSON nothing is redrawn: the next line would stand behind it.
     notice = OutageNotice(screen.say if options.json else screen.interrupt)
     stream.on_outage = notice.changed
@@ -148,14 +148,14 @@ async def _follow(options: argparse.Namespace, stream: StoryStream, reader: tupl
             async for event in stream:
                 show(event)
         except asyncio.CancelledError:
-            screen.say(farewell(stream.run_id, options.address))
+            screen.say(farewell(stream.run_id, options.target))
             raise
         finally:
             notice.close()
             screen.end_line()
 
 
-def _read_out(found: story_pb2.Story, address: str) -> None:
+def _read_out(found: story_pb2.Story, target: Target) -> None:
     screen = Terminal(sys.stdout, sys.stderr)
     branch = newest_branch(found.chapters)
     screen.story(f"{one_line(found.title)}\n")
@@ -166,14 +166,13 @@ def _read_out(found: story_pb2.Story, address: str) -> None:
     if len(branch) < len(found.chapters):
         screen.say(f"{chapters(len(found.chapters) - len(branch))} on other branches: --json prints them, too.")
     if branch:
-        for line in going_on(branch[-1], found.story_id, address, _reader(found.child_id)):
+        for line in going_on(branch[-1], found.story_id, target, _reader(found.child_id)):
             screen.say(line)
 
 
-async def _connect(address: str) -> FabulaClient:
+async def _connect(target: Target) -> FabulaClient:
     # A first look, shorter than the RetryPolicy's patience with a connection that was there once.
-    # From the environment: what stands in a command line is seen by everyone on the machine.
-    client = FabulaClient(address, token=os.environ.get("FABULA_TOKEN", ""))
+    client = FabulaClient(target.address, credentials=target.credentials(), token=kept_token())
     try:
         await client.wait_until_ready(_CONNECT_SECONDS)
     except (Unavailable, asyncio.CancelledError):

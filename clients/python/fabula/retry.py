@@ -37,7 +37,10 @@ class RetryPolicy:
 
 
 DEFAULT_RETRY = RetryPolicy()
-"""0.1 s, doubled up to 5 s, 10 attempts an outage: about 20 to 27 seconds in all."""
+"""0.1 s, doubled up to 5 s, 10 attempts an outage: waits of 13 to 26 seconds in all.
+
+Where the service names a time to come back, each wait is longer by that.
+"""
 
 
 class Deadline:

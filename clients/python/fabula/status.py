@@ -77,7 +77,7 @@ _TORN_WORDS = ("RST_STREAM", "unexpected EOS", "Stream removed")
 _UNSENT_WORDS = ("failed to connect to all addresses", "errors resolving")
 
 # By these the service turns a call away before it begins to work on it.
-_TURNED_AWAY = frozenset({"SHUTTING_DOWN", "TOO_MANY_STREAMS", "TOO_MANY_RUNS", "RATE_LIMITED"})
+_TURNED_AWAY = frozenset({"SHUTTING_DOWN", "TOO_MANY_STREAMS", "TOO_MANY_RUNS", "RATE_LIMITED", "IDENTITY_UNAVAILABLE"})
 
 _STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 

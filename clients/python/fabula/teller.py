@@ -7,9 +7,9 @@ from fabula.errors import FabulaError, InvalidRequest, OutcomeUnknown, RunFailed
 from fabula.listing import level_name
 from fabula.run.v1 import run_pb2
 from fabula.story.v1.story_pb2 import Chapter, Complete, Content, StoryEvent
+from fabula.target import Target
 from fabula.terminal import Terminal, one_line
 
-DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_CHILD = "1"
 
 _NODES = {
@@ -24,9 +24,9 @@ _NODES = {
 class Teller:
     """Shows one run's events on a screen. `reader` are the arguments with which the same reader goes on."""
 
-    def __init__(self, screen: Terminal, address: str, reader: Sequence[str] = ()) -> None:
+    def __init__(self, screen: Terminal, target: Target, reader: Sequence[str] = ()) -> None:
         self._screen = screen
-        self._address = address
+        self._target = target
         self._reader = reader
 
     def show(self, event: StoryEvent) -> None:
@@ -53,9 +53,9 @@ class Teller:
 
     def _ending(self, complete: Complete, run_id: str) -> None:
         self._screen.say("")
-        for line in summary(complete) + going_on(complete, complete.story_id, self._address, self._reader):
+        for line in summary(complete) + going_on(complete, complete.story_id, self._target, self._reader):
             self._screen.say(line)
-        self._screen.say(f"Run {run_id}. Watch it again: {command(self._address, 'watch', run_id)}")
+        self._screen.say(f"Run {run_id}. Watch it again: {command(self._target, 'watch', run_id)}")
 
 
 def summary(complete: Complete) -> list[str]:
@@ -68,7 +68,7 @@ def summary(complete: Complete) -> list[str]:
     ]
 
 
-def going_on(chapter: Complete | Chapter, story_id: str, address: str, reader: Sequence[str]) -> list[str]:
+def going_on(chapter: Complete | Chapter, story_id: str, target: Target, reader: Sequence[str]) -> list[str]:
     """How the tale may go on from this chapter, with the commands for it, line by line."""
     if not chapter.choices:
         return ["The end."]
@@ -77,41 +77,46 @@ def going_on(chapter: Complete | Chapter, story_id: str, address: str, reader: S
     return [
         chapter.choice_question or "How does it go on?",
         *(f"  [{choice.id}] {choice.text}" for choice in chapter.choices),
-        f"Go on with a choice: {command(address, *begin, '--choice-id', chapter.choices[0].id)}",
-        f'Or in your own words: {command(address, *begin)} --turn "..."',
+        f"Go on with a choice: {command(target, *begin, '--choice-id', chapter.choices[0].id)}",
+        f'Or in your own words: {command(target, *begin)} --turn "..."',
     ]
 
 
-def command(address: str, *words: str) -> str:
-    """The command line that does that at this address."""
-    where = () if address == DEFAULT_ADDRESS else ("--address", address)
-    return shlex.join(one_line(word) for word in ("fabula", *where, *words))
+def command(target: Target, *words: str) -> str:
+    """The command line that does that at this service."""
+    return shlex.join(one_line(word) for word in ("fabula", *target.arguments, *words))
 
 
-def complaint(error: FabulaError, address: str) -> str:
+def complaint(error: FabulaError, target: Target) -> str:
     """What went wrong and what to do, in one plain line."""
     match error:
         case InvalidRequest() if error.violations:
             return "The request was refused. " + "; ".join(_violation(*each) for each in error.violations)
         case OutcomeUnknown():
-            return f"{error.message} See: {command(address, 'children')}"
+            return f"{error.message} See: {command(target, 'children')}"
         case Unavailable() if error.run_id:
-            again = command(address, "watch", error.run_id, "--after", str(error.last_sequence))
-            return f"The connection to {address} is lost. Go on later with: {again}"
+            again = command(target, "watch", error.run_id, "--after", str(error.last_sequence))
+            return f"The connection to {target.address} is lost. Go on later with: {again}"
         case Unavailable() if not error.reason:
-            return f"No service answers at {address}: start it with `make run`."
+            return _unreached(target)
         case RunFailed() if error.partial_text_id:
-            return f"{error.message} What was told is kept: {command(address, 'watch', error.partial_text_id)}"
+            return f"{error.message} What was told is kept: {command(target, 'watch', error.partial_text_id)}"
     hint = " This program takes its token from FABULA_TOKEN." if isinstance(error, Unauthenticated) else ""
     return f"{error.message}{hint}"
 
 
-def farewell(run_id: str, address: str) -> str:
+def farewell(run_id: str, target: Target) -> str:
     """What to do about a run that was left."""
     if not run_id:
         return "Stopped before the run began."
-    watch, cancel = command(address, "watch", run_id), command(address, "cancel", run_id)
+    watch, cancel = command(target, "watch", run_id), command(target, "cancel", run_id)
     return f"Stopped. The run may go on for a while. Watch it: {watch}. Cancel it: {cancel}."
+
+
+def _unreached(target: Target) -> str:
+    if target.tls:  # gRPC tells an untrusted certificate from a closed port in its log alone
+        return f"No service answers at {target.address} by TLS, or its certificate is not trusted: see --ca."
+    return f"No service answers at {target.address}: start it with `make run`."
 
 
 def _violation(field: str, description: str) -> str:

@@ -2,8 +2,10 @@
 
 import { session } from "./api.js";
 import { el, icon } from "./dom.js";
+import { troubleWords } from "./words.js";
 
-const NEEDS_KEY = new Set(["UNAUTHENTICATED", "TOKEN_EXPIRED"]);
+// PERMISSION_DENIED too: a key that allows too little could never be replaced otherwise.
+const NEEDS_KEY = new Set(["UNAUTHENTICATED", "TOKEN_EXPIRED", "PERMISSION_DENIED"]);
 
 /** The form, or null when it is not a key that is wanting. */
 export function keyForm(reason, again) {
@@ -17,14 +19,21 @@ export function keyForm(reason, again) {
     event.preventDefault();
     try {
       await session.open(input.value.trim());
-      again();
-    } catch {
-      fault.textContent = "This is no key. Please copy it once more, the whole of it.";
-      input.focus();
+    } catch (error) {
+      fault.textContent = faultWords(error);
+      return input.focus();
     }
+    return again();
   };
   return el("form", { class: "field", on: { submit } },
     el("label", { for: "key", text: "Key" }), fault,
     el("div", { class: "row nowrap" }, input,
       el("button", { type: "submit", class: "button main" }, icon("arrow"), el("span", { text: "Open" }))));
+}
+
+/** Only the service's word makes it no key; a key that could not be handed over may be a good one. */
+function faultWords({ reason, status }) {
+  if (reason === "VALIDATION_FAILED" || status === 400) return "This is no key. Please copy it once more, the whole of it.";
+  const { title, text } = troubleWords(reason);
+  return `${title}. ${text}`;
 }

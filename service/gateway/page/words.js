@@ -36,11 +36,6 @@ const RESTING = {
   again: AGAIN,
 };
 const GONE = { title: "This story is not here any more", text: "It may have been put away for good.", again: null };
-const LOCKED = {
-  title: "This page may not open the stories",
-  text: "The storyteller asks for a key that this page does not have. The person who set it up can give you one.",
-  again: AGAIN,
-};
 
 const TROUBLES = {
   NO_CONNECTION: {
@@ -93,9 +88,18 @@ const TROUBLES = {
   MODEL_NOT_FOUND: AWAY, MODEL_UNAVAILABLE: AWAY, MODEL_TIMEOUT: AWAY,
   MODEL_OUTPUT_INVALID: MUDDLED, MODEL_OUTPUT_TRUNCATED: MUDDLED,
   TOO_MANY_STREAMS: BUSY, TOO_MANY_RUNS: BUSY, RATE_LIMITED: BUSY,
-  SHUTTING_DOWN: RESTING, STORE_UNAVAILABLE: RESTING,
+  SHUTTING_DOWN: RESTING, STORE_UNAVAILABLE: RESTING, IDENTITY_UNAVAILABLE: RESTING,
   STORY_NOT_FOUND: GONE, CHAPTER_NOT_FOUND: GONE, NOT_FOUND: GONE,
-  UNAUTHENTICATED: LOCKED, PERMISSION_DENIED: LOCKED,
+  UNAUTHENTICATED: {
+    title: "This page may not open the stories",
+    text: "The storyteller asks for a key that this page does not have. The person who set it up can give you one.",
+    again: AGAIN,
+  },
+  PERMISSION_DENIED: {
+    title: "This key does not open this",
+    text: "The key of this page is meant for other things. The person who set the storyteller up can give you one that fits.",
+    again: AGAIN,
+  },
   TOKEN_EXPIRED: {
     title: "The key of this page is too old",
     text: "Keys hold for a while only. The person who set the storyteller up can give you a new one.",

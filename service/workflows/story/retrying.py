@@ -89,6 +89,7 @@ class Teller:
         self._retries = retries
         self._left = left
         self._had = left()
+        self._again = retries.most
 
     async def ask(self, attempt: Callable[[LanguageModel], Awaitable[_T]], unheard: Callable[[], bool]) -> _T:
         """What the attempt gives with a model that can. Raises the last failure of the last model asked.
@@ -99,12 +100,13 @@ class Teller:
         while True:
             try:
                 return await retried(
-                    lambda: self._attempt(attempt), self._retries, lambda _: unheard() and self._has_time()
+                    lambda: self._attempt(attempt), self._retries, lambda _: unheard() and self._may_ask_again()
                 )
             except MODEL_FAILURES as error:
                 if len(self._models) == 1 or not unheard():
                     raise
                 failed = self._models.pop(0)
+                self._again = self._retries.most
                 _log.warning(
                     "model_fallback", failed=failed.name, model=self._models[0].name, reason=type(error).__name__
                 )
@@ -112,6 +114,13 @@ class Teller:
     async def _attempt(self, attempt: Callable[[LanguageModel], Awaitable[_T]]) -> _T:
         self._had = self._left()
         return await attempt(self._models[0])
+
+    def _may_ask_again(self) -> bool:
+        """So often in the whole run: a chapter of many rounds must not become a flood of calls."""
+        if self._again <= 0 or not self._has_time():
+            return False
+        self._again -= 1
+        return True
 
     def _has_time(self) -> bool:
         """Whether an attempt as long as the last one would leave that much to each model that may still be asked."""

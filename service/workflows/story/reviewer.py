@@ -13,7 +13,7 @@ import structlog
 from pydantic import BaseModel, Field, StrictBool, ValidationError
 
 from service.errors import FabulaError, ModelOutputInvalid, ModelTimeout, ModelUnavailable, ReviewUnavailable
-from service.runtime.model import GuardModel, LanguageModel
+from service.runtime.model import GuardModel, LanguageModel, Prompt, Schema
 from service.runtime.pause import current_pause
 from service.safety.screen import Screen
 from service.workflows.story.answers import review_schema
@@ -105,15 +105,10 @@ class Reviewer:
         model = self._by_teller.get(draft.told_by, self._model)
         if model is None:
             return Review(approved=True, score=1.0)
-        prompt = prompts.review(draft.model_dump(exclude={"bible"}))
-        parts: list[str] = []
-        async with aclosing(model.stream(prompt, self._schema)) as chunks:
-            async for chunk in chunks:
-                parts.append(chunk.text)
-                if len(parts) > _MAX_CHUNKS:
-                    break
+        # The bible as well: later chapters are told from it, by a storyteller, too, whom no model judges.
+        answer = await _heard_out(model, prompts.review(draft.model_dump()), self._schema)
         try:
-            judgement = Judgement.model_validate_json("".join(parts))
+            judgement = Judgement.model_validate_json(answer)
         except ValidationError:
             # From None: its text may quote the story.
             raise ModelOutputInvalid("The reviewing model's answer is no judgement.") from None
@@ -132,11 +127,27 @@ class Reviewer:
         if self._guard is None:
             return Review(approved=True, score=1.0)
         text = "\n\n".join([draft.title, draft.story_content, draft.choice_question, *draft.choices])
-        text = "\n\n".join([text, *draft.educational_elements]).strip()
+        text = "\n\n".join([text, *draft.educational_elements, *draft.bible.texts()]).strip()
         verdict = await self._guard.judge(_GUARD_ASKS.format(age=age), text)
         if verdict.safe:
             return Review(approved=True, score=1.0)
         return Review(False, 0.0, tuple(Issue(category, 0, "") for category in verdict.categories or (OTHER,)))
+
+
+async def _heard_out(model: LanguageModel, prompt: Prompt, schema: Schema) -> str:
+    """The whole of a judgement. Raises ModelOutputInvalid for one that broke off: it may have been a refusal."""
+    parts: list[str] = []
+    try:
+        async with aclosing(model.stream(prompt, schema)) as chunks:
+            async for chunk in chunks:
+                parts.append(chunk.text)
+                if len(parts) > _MAX_CHUNKS:
+                    break
+    except (ModelUnavailable, ModelTimeout) as error:
+        if "".join(parts).strip():
+            raise ModelOutputInvalid("The reviewing model broke off in its judgement.") from error
+        raise
+    return "".join(parts)
 
 
 def _has_said_nothing(failure: FabulaError) -> bool:

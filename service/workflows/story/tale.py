@@ -34,6 +34,11 @@ class Bible(BaseModel):
     places: tuple[Line, ...] = ()
     open_threads: tuple[Line, ...] = ()
 
+    def texts(self) -> Sequence[str]:
+        """All that it says, as a judge is to read it."""
+        people = [f"{each.name}: {each.about}" for each in self.characters]
+        return [*people, *self.places, *self.open_threads]
+
     @classmethod
     def lenient(cls, value: object) -> "Bible":
         """The entries of a model's answer that are of the right form and length, and no more of them than are kept.

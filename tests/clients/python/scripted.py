@@ -194,13 +194,16 @@ class Scripted(SingleCalls):
 
 
 @asynccontextmanager
-async def serving(service: Scripted, port: int = 0) -> AsyncIterator[int]:
-    """Serves on 127.0.0.1 and gives the port; at the end every open call is cut."""
+async def serving(
+    service: Scripted, port: int = 0, credentials: grpc.ServerCredentials | None = None
+) -> AsyncIterator[int]:
+    """Serves on 127.0.0.1, in plain text without credentials, and gives the port; at the end every open call is cut."""
     server = grpc.aio.server()
     story_service_pb2_grpc.add_StoryServiceServicer_to_server(service, server)
     run_service_pb2_grpc.add_RunServiceServicer_to_server(service, server)
     child_service_pb2_grpc.add_ChildServiceServicer_to_server(service, server)
-    bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    where = f"127.0.0.1:{port}"
+    bound = server.add_secure_port(where, credentials) if credentials else server.add_insecure_port(where)
     await server.start()
     try:
         yield bound

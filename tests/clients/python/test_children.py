@@ -123,9 +123,10 @@ async def test_a_connection_that_breaks_under_create_child_makes_no_second_child
     "refusal",
     [
         status(Code.UNAVAILABLE, "SHUTTING_DOWN"),
+        status(Code.UNAVAILABLE, "IDENTITY_UNAVAILABLE"),
         status(Code.RESOURCE_EXHAUSTED, "RATE_LIMITED", retry_in(0.001)),
     ],
-    ids=["shutting down", "rate limited"],
+    ids=["shutting down", "identity", "rate limited"],
 )
 async def test_create_child_is_repeated_when_it_was_turned_away_undone(
     client: FabulaClient, service: Scripted, refusal: status_pb2.Status

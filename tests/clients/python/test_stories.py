@@ -73,10 +73,11 @@ async def test_deleting_what_was_never_there_is_not_found(
 
 
 @pytest.mark.parametrize(("erase", "reason"), ERASERS)
+@pytest.mark.parametrize("away", ["SHUTTING_DOWN", "IDENTITY_UNAVAILABLE"])
 async def test_a_deletion_that_was_turned_away_before_is_still_not_found(
-    client: FabulaClient, service: Scripted, erase: Erase, reason: str
+    client: FabulaClient, service: Scripted, erase: Erase, reason: str, away: str
 ) -> None:
-    service.refusals.append(status(Code.UNAVAILABLE, "SHUTTING_DOWN"))
+    service.refusals.append(status(Code.UNAVAILABLE, away))
     with pytest.raises(NotFound) as caught:
         await erase(client)
     assert (caught.value.reason, len(service.heard)) == (reason, 2)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fabula import StoryEvent
 from fabula.listing import json_line
 from fabula.story.v1.story_pb2 import Content
+from fabula.target import Target
 from fabula.teller import Teller, command
 from fabula.terminal import Terminal, WordWrap
 from tests.clients.python.scripted import content, good_run, retraction
@@ -70,7 +71,9 @@ def test_no_story_and_no_title_commands_the_terminal() -> None:
 
 
 def test_an_id_neither_commands_the_terminal_nor_the_shell_into_which_it_is_copied() -> None:
-    assert command("192.0.2.7:1", "watch", "a\x1b[2J;\nrm x") == "fabula --address 192.0.2.7:1 watch 'a[2J; rm x'"
+    assert (
+        command(Target("192.0.2.7:1"), "watch", "a\x1b[2J;\nrm x") == "fabula --address 192.0.2.7:1 watch 'a[2J; rm x'"
+    )
 
 
 def test_json_escapes_every_control_character_and_is_the_same_message() -> None:
@@ -128,7 +131,7 @@ def test_an_urgent_status_breaks_no_line_on_a_pipe() -> None:
 
 def test_a_retraction_is_told_and_the_new_text_begins_a_line() -> None:
     terminal = Tty()
-    teller = Teller(Terminal(terminal, terminal, lambda: 60), "127.0.0.1:50051")
+    teller = Teller(Terminal(terminal, terminal, lambda: 60), Target())
     for event in (content("A wolf", 1), retraction(1, 2), content("A hen.", 1, revision=2, end=True)):
         teller.show(event)
     assert terminal.getvalue() == "A wolf\n(rewriting a passage…)\nA hen.\n"
@@ -136,7 +139,7 @@ def test_a_retraction_is_told_and_the_new_text_begins_a_line() -> None:
 
 def test_the_ending_says_what_is_worth_knowing() -> None:
     out, err = io.StringIO(), io.StringIO()
-    teller = Teller(Terminal(out, err), "192.0.2.7:1")
+    teller = Teller(Terminal(out, err), Target("192.0.2.7:1"))
     for event in good_run():
         teller.show(event)
     told = err.getvalue()

@@ -59,6 +59,24 @@ async def test_a_cookie_that_is_no_token_is_passed_over(cookie: str) -> None:
     assert "authorization" not in front.service.calls[0][2]
 
 
+@pytest.mark.parametrize(
+    "other",
+    ['x={"a": 1}', "x=a b", "x=é", "path=/", "flag", 'x="', "=", "", "a,b=1", "x[1]=(2)", "fabula_token2=x"],
+)
+@pytest.mark.parametrize("order", ["{other}; {ours}", "{ours};{other}"])
+async def test_a_cookie_of_another_program_does_not_hide_the_token(other: str, order: str) -> None:
+    cookie = order.format(other=other, ours=f"fabula_token={TOKEN}")
+    async with fronted() as front:
+        await front.http.get("/api/v1/runs/a", headers={b"Cookie": cookie.encode()})
+    assert front.service.calls[0][2].get("authorization") == f"Bearer {TOKEN}"
+
+
+async def test_of_two_tokens_the_one_with_the_shortest_path_counts_which_browsers_send_last() -> None:
+    async with fronted() as front:
+        await front.http.get("/api/v1/runs/a", headers={"Cookie": f"fabula_token=other; fabula_token={TOKEN}"})
+    assert front.service.calls[0][2]["authorization"] == f"Bearer {TOKEN}"
+
+
 async def test_no_other_site_opens_a_session() -> None:
     async with fronted() as front:
         refused = await front.http.post("/session", json={"token": TOKEN}, headers={"Sec-Fetch-Site": "cross-site"})

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpx
+import jwt
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from service.errors import IdentityUnavailable, Unauthenticated
 from service.identity import jwks
 from service.identity.jwks import ANEW_SECONDS, KEPT_SECONDS, MAX_BYTES, STALE_SECONDS, JwksKeys
 from service.identity.verifier import TokenVerifier
 from tests.service.identity.issuer import Issuer, jwk
-from tests.tokens import AUDIENCE, ISSUER, signed
+from tests.service.identity.weak import weak_rsa
+from tests.tokens import AUDIENCE, ISSUER, claims, private_key, signed
 
 
 class Clock:
@@ -27,8 +30,11 @@ class Clock:
 
 @asynccontextmanager
 async def trusting(issuer: Issuer, clock: Clock | None = None) -> AsyncIterator[TokenVerifier]:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        yield TokenVerifier(JwksKeys(issuer.url, client, clock or Clock()), ISSUER, AUDIENCE)
+    async with (
+        httpx.AsyncClient(trust_env=False, timeout=3_600) as client,
+        aclosing(JwksKeys(issuer.url, client, clock or Clock())) as keys,
+    ):
+        yield TokenVerifier(keys, ISSUER, AUDIENCE)
 
 
 async def principal(verifier: TokenVerifier, token: str) -> str:
@@ -67,8 +73,78 @@ async def test_a_key_that_was_withdrawn_is_forgotten_in_time() -> None:
         await principal(verifier, signed("EdDSA", "us", kid="a"))
         issuer.keys = []
         clock.now += KEPT_SECONDS + 1
-        with pytest.raises(Unauthenticated):
-            await principal(verifier, signed("EdDSA", "us", kid="a"))
+        await principal(verifier, signed("EdDSA", "us", kid="a"))  # has the keys fetched, and does not wait
+        for kid in ("unknown", "a"):  # the first waits for that fetch
+            with pytest.raises(Unauthenticated):
+                await principal(verifier, signed("EdDSA", "us", kid=kid))
+    assert issuer.asked == 2
+
+
+async def test_a_caller_that_goes_away_does_not_take_the_keys_from_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 60)
+    token = signed("EdDSA", "us", kid="a")
+    async with Issuer(jwk("EdDSA", "a")) as issuer, trusting(issuer) as verifier:
+        issuer.answering.clear()
+        first = asyncio.create_task(principal(verifier, token))
+        await issuer.until_asked(1)
+        first.cancel()
+        await asyncio.wait({first})
+        issuer.answering.set()
+        assert first.cancelled()
+        assert await principal(verifier, token) == "us"
+    assert issuer.asked == 1
+
+
+async def test_closing_ends_a_fetch_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 3_600)
+    async with (
+        Issuer(jwk("EdDSA", "a")) as issuer,
+        httpx.AsyncClient(trust_env=False, timeout=3_600) as client,
+        asyncio.timeout(10),
+    ):
+        issuer.answering.clear()
+        keys = JwksKeys(issuer.url, client)
+        call = asyncio.create_task(keys.find("a", "EdDSA"))
+        await issuer.until_asked(1)
+        await keys.aclose()
+        with pytest.raises(IdentityUnavailable):
+            await call
+
+
+async def test_while_the_issuer_hangs_known_keys_are_good_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 3_600)
+    async with Issuer(jwk("EdDSA", "a")) as issuer, trusting(issuer, clock) as verifier:
+        await principal(verifier, signed("EdDSA", "us", kid="a"))
+        issuer.answering.clear()
+        clock.now += KEPT_SECONDS + 1
+        async with asyncio.timeout(10):
+            for _ in range(3):
+                assert await principal(verifier, signed("EdDSA", "us", kid="a")) == "us"
+            await issuer.until_asked(2)
+        issuer.keys = [jwk("ES256", "new")]
+        issuer.answering.set()
+        assert await principal(verifier, signed("ES256", "us", kid="new")) == "us"
+    assert issuer.asked == 2
+
+
+async def test_an_unknown_key_is_wrong_only_by_the_word_of_the_issuer() -> None:
+    clock = Clock()
+    unknown = signed("EdDSA", "us", kid="unknown")
+    async with Issuer(jwk("EdDSA", "a")) as issuer, trusting(issuer, clock) as verifier:
+        await principal(verifier, signed("EdDSA", "us", kid="a"))
+        issuer.status = 500
+        clock.now += ANEW_SECONDS
+        for _ in range(2):  # it fails, then can't be tried again yet
+            with pytest.raises(IdentityUnavailable):
+                await principal(verifier, unknown)
+        assert await principal(verifier, signed("EdDSA", "us", kid="a")) == "us"
+        issuer.status = 200
+        clock.now += ANEW_SECONDS
+        for _ in range(2):
+            with pytest.raises(Unauthenticated):
+                await principal(verifier, unknown)
+    assert issuer.asked == 3
 
 
 async def test_tokens_of_invented_keys_are_no_flood() -> None:
@@ -105,10 +181,10 @@ async def test_an_issuer_that_fails_is_retryable_and_known_keys_last_a_while(mon
     monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.05)
     token = signed("EdDSA", "us", kid="a")
     async with Issuer(jwk("EdDSA", "a")) as issuer, trusting(issuer, clock) as verifier:
-        issuer.hangs = True
+        issuer.answering.clear()
         with pytest.raises(IdentityUnavailable):
             await principal(verifier, token)
-        issuer.hangs = False
+        issuer.answering.set()
         clock.now += ANEW_SECONDS
         await principal(verifier, token)
         issuer.status = 500
@@ -130,3 +206,55 @@ async def test_a_key_is_good_for_its_own_algorithm_alone() -> None:
     async with Issuer(jwk("RS256", "a")) as issuer, trusting(issuer) as verifier:
         with pytest.raises(Unauthenticated, match="RS256"):
             await principal(verifier, signed("EdDSA", "us", kid="a"))
+
+
+@pytest.mark.parametrize("odd", [{"kty": "oct", "kid": "z"}, jwk("EdDSA", "z", alg="none"), jwk("RS256", "z", n=1)])
+async def test_an_odd_key_does_not_take_the_others_along(odd: dict[str, Any]) -> None:
+    async with Issuer(odd, jwk("EdDSA", "a")) as issuer, trusting(issuer) as verifier:
+        assert await principal(verifier, signed("EdDSA", "us", kid="a")) == "us"
+        with pytest.raises(Unauthenticated):
+            await principal(verifier, signed("EdDSA", "us", kid="z"))
+
+
+async def test_a_key_that_the_library_can_not_read_does_not_take_the_others_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = jwt.PyJWK
+
+    def reading(document: dict[str, Any]) -> jwt.PyJWK:
+        if document["kid"] == "z":
+            raise UnsupportedAlgorithm("as OpenSSL may be built without a curve")
+        return read(document)
+
+    monkeypatch.setattr(jwt, "PyJWK", reading)
+    async with Issuer(jwk("ES256", "z"), jwk("EdDSA", "a")) as issuer, trusting(issuer) as verifier:
+        assert await principal(verifier, signed("EdDSA", "us", kid="a")) == "us"
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+async def test_an_rsa_key_that_is_too_short_verifies_nothing() -> None:
+    weak = weak_rsa()
+    document = jwt.get_algorithm_by_name("RS256").to_jwk(weak.public_key(), as_dict=True)
+    token = jwt.encode(claims("us"), weak, algorithm="RS256", headers={"kid": "weak"})
+    async with Issuer(document | {"kid": "weak"}, jwk("EdDSA", "a")) as issuer, trusting(issuer) as verifier:
+        assert await principal(verifier, signed("EdDSA", "us", kid="a")) == "us"
+        with pytest.raises(Unauthenticated):
+            await principal(verifier, token)
+
+
+async def test_a_sole_key_without_a_name_is_meant_by_any_name() -> None:
+    nameless = jwk("EdDSA", "")
+    del nameless["kid"]
+    async with Issuer(nameless) as issuer, trusting(issuer) as verifier:
+        for kid in ("a", None):
+            assert await principal(verifier, signed("EdDSA", "us", kid=kid)) == "us"
+        forged = jwt.encode(claims("us"), private_key("ES256"), algorithm="ES256", headers={"kid": "a"})
+        with pytest.raises(Unauthenticated):
+            await principal(verifier, forged)
+
+
+async def test_a_sole_key_with_a_name_is_meant_by_that_alone_or_by_none() -> None:
+    async with Issuer(jwk("EdDSA", "a")) as issuer, trusting(issuer) as verifier:
+        assert await principal(verifier, signed("EdDSA", "us")) == "us"
+        with pytest.raises(Unauthenticated):
+            await principal(verifier, signed("EdDSA", "us", kid="b"))

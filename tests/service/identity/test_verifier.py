@@ -16,6 +16,7 @@ from service.errors import ConfigError, FabulaError, TokenExpired, Unauthenticat
 from service.identity import open_authenticator
 from service.identity.keys import Key, OneKey, read_key
 from service.identity.verifier import LEEWAY_SECONDS, MAX_TOKEN_BYTES, TokenVerifier
+from tests.service.identity.weak import weak_rsa
 from tests.tokens import AUDIENCE, ISSUER, SECRET, public_pem, signed, token
 
 VERIFIER = TokenVerifier(OneKey(Key("HS256", SECRET)), ISSUER, AUDIENCE)
@@ -69,7 +70,7 @@ async def test_what_is_no_token_is_asked_for_one(values: list[str]) -> None:
         await VERIFIER.authenticate(values)
 
 
-@pytest.mark.parametrize("subject", ["", " \n", "x" * 256, "a\x00b"])
+@pytest.mark.parametrize("subject", ["", " \n", "x" * 256, "a\x00b", "local"])
 async def test_a_subject_that_names_no_account_is_refused(subject: str) -> None:
     with pytest.raises(Unauthenticated):
         await VERIFIER.authenticate([f"Bearer {token(subject)}"])
@@ -137,3 +138,20 @@ async def test_without_keys_the_house_opens_to_no_network(address: str) -> None:
 async def test_without_keys_it_opens_to_its_own_machine(address: str) -> None:
     async with open_authenticator(Config(grpc_address=address, http_address="off")) as authenticator:
         assert (await authenticator.authenticate([])).principal == "local"
+
+
+async def test_a_key_file_of_rsa_that_is_too_short_is_told_at_the_start(tmp_path: Path) -> None:
+    weak = weak_rsa().public_key()
+    (tmp_path / "key.pem").write_bytes(weak.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    with pytest.raises(ConfigError, match="at least 2048 bits"):
+        read_key(tmp_path / "key.pem")
+
+
+async def test_a_key_that_can_not_verify_is_no_fault_of_ours_to_a_caller() -> None:
+    verifier = TokenVerifier(OneKey(Key("HS256", public_pem("ES256").decode())), ISSUER, AUDIENCE)
+    with pytest.raises(Unauthenticated):
+        await verifier.authenticate([f"Bearer {token('us')}"])
+
+
+def test_a_key_does_not_show_itself() -> None:
+    assert SECRET not in repr(Key("HS256", SECRET))

@@ -74,9 +74,13 @@ async def failing(base_url: str) -> FabulaError:
 
 
 async def test_a_compressed_answer_is_not_unpacked() -> None:
-    packed = gzip.compress(b"a" * 10_000_000)
-    async with saying(packed, b"Content-Encoding: gzip\r\n") as base_url:
-        assert isinstance(await failing(base_url), ModelOutputInvalid)
+    whole = b'{"model":"llama3.2","message":{"role":"assistant","content":"{}"},"done":true,"done_reason":"stop"}\n'
+    async with saying(whole) as base_url, open_model(config(base_url)) as model:
+        assert await read(model) == "{}"
+    async with saying(gzip.compress(whole), b"Content-Encoding: gzip\r\n") as base_url:
+        error = await failing(base_url)
+    assert isinstance(error, ModelOutputInvalid)
+    assert "compressed" in error.message
 
 
 async def test_an_endless_error_is_still_the_error_that_its_status_says() -> None:
@@ -100,6 +104,36 @@ async def test_a_server_that_does_not_keep_the_token_limit_is_left_at_it() -> No
         await server.wait_aborted(1)
     assert len(chunks) == 50 + 1
     assert chunks[-1] == TextChunk("", truncated=True)
+
+
+THINKING = {"model": "ollama:qwen3:8b", "model_reasoning": "on", "model_max_tokens": 50}
+
+
+async def test_what_a_model_thinks_takes_nothing_from_its_answer() -> None:
+    reply = Reply(thinking="h" * 50, content="x" * 50, chunk_chars=1)
+    async with (
+        OllamaServer(default=reply) as server,
+        open_model(config(server.base_url, **THINKING)) as model,
+    ):
+        chunks = [chunk async for chunk in model.stream(PROMPT, SCHEMA)]
+    assert chunks == [TextChunk("x")] * 50
+
+
+async def test_what_a_model_thinks_takes_nothing_of_its_answers_bytes() -> None:
+    half = "x" * (MAX_LINE_BYTES + 1_000 * BYTES_A_TOKEN - 100_000)
+    reply = Reply(thinking=half, content=half, chunk_chars=50_000)
+    settings = THINKING | {"model_max_tokens": 1_000 + MAX_LINE_BYTES // BYTES_A_TOKEN}
+    async with OllamaServer(default=reply) as server, open_model(config(server.base_url, **settings)) as model:
+        assert await read(model) == half
+
+
+async def test_a_model_that_thinks_without_end_is_left_too() -> None:
+    async with (
+        OllamaServer(default=Reply(thinking="hm" * 50, content=ANSWER, endless_after=3)) as server,
+        open_model(config(server.base_url, **THINKING)) as model,
+    ):
+        assert [chunk async for chunk in model.stream(PROMPT, SCHEMA)] == [TextChunk("", truncated=True)]
+        await server.wait_aborted(1)
 
 
 @pytest.mark.parametrize(

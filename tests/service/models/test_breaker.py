@@ -10,7 +10,7 @@ from service.errors import FabulaError, ModelNotFound, ModelOutputInvalid, Model
 from service.models import open_guard
 from service.models.breaker import FAILURES, OPEN_SECONDS, Breaker, BreakerModel
 from service.models.ollama import open_ollama
-from service.runtime.model import ModelCircuitOpen, ModelDown
+from service.runtime.model import ModelCircuitOpen, ModelDown, ModelMisconfigured, ModelPoolExhausted
 from tests.ollama_server import OllamaServer, Reply
 from tests.service.models.test_ollama import ANSWER, config, read
 
@@ -154,14 +154,109 @@ async def test_a_probe_that_is_cancelled_leaves_its_place_to_the_next(server: Ol
         assert await read(model) == ANSWER
 
 
-async def test_a_probe_that_finds_no_model_has_found_a_server(server: OllamaServer) -> None:
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply(status=404), ModelNotFound),
+        (Reply(status=400), ModelMisconfigured),
+        (Reply(status=429), ModelUnavailable),
+        (Reply(error_line_after=0), ModelUnavailable),
+    ],
+)
+async def test_whatever_a_server_answers_closes_it_and_begins_the_count_anew(
+    server: OllamaServer, reply: Reply, kind: type[FabulaError]
+) -> None:
     clock = Clock()
-    server.reply_with(*[DOWN] * FAILURES)
-    server.reply_by_default(Reply(status=404))
+    server.reply_with(*[DOWN] * FAILURES, reply, *[DOWN] * (FAILURES - 1), reply, *[DOWN] * (FAILURES - 1))
     async with breaking(server, clock) as model:
         await fails(model, times=FAILURES)
         clock.now += OPEN_SECONDS
-        await fails(model, ModelNotFound, 2)
+        for _ in range(2):
+            await fails(model, kind)
+            await fails(model, times=FAILURES - 1)
+        assert await read(model) == ANSWER
+
+
+@asynccontextmanager
+async def hanging_probe(server: OllamaServer, clock: Clock, model: BreakerModel) -> AsyncIterator[asyncio.Task[str]]:
+    """The breaker is open, its first probe hangs, and as much time has passed as it stays open."""
+    server.reply_with(*[DOWN] * FAILURES, Reply(content=ANSWER, stall_before_headers=True))
+    await fails(model, times=FAILURES)
+    clock.now += OPEN_SECONDS
+    probe = asyncio.create_task(read(model))
+    await server.wait_stalled(1)
+    clock.now += OPEN_SECONDS - 1
+    await fails(model, ModelCircuitOpen)
+    clock.now += 1
+    try:
+        yield probe
+    finally:
+        probe.cancel()
+        await asyncio.gather(probe, return_exceptions=True)
+
+
+async def test_a_probe_that_hangs_does_not_refuse_everybody_for_as_long(server: OllamaServer) -> None:
+    clock = Clock()
+    async with breaking(server, clock) as model, hanging_probe(server, clock, model):
+        assert await read(model) == ANSWER
+        assert await read(model) == ANSWER
+
+
+async def test_a_probe_that_ends_late_leaves_the_place_of_the_next_alone(server: OllamaServer) -> None:
+    clock = Clock()
+    async with breaking(server, clock) as model, hanging_probe(server, clock, model) as first:
+        server.reply_with(Reply(content=ANSWER, stall_before_headers=True))
+        second = asyncio.create_task(read(model))
+        await server.wait_stalled(2)
+        first.cancel()
+        await server.wait_aborted(1)
+        await asyncio.gather(first, return_exceptions=True)
+        await fails(model, ModelCircuitOpen)
+        server.release()
+        assert await second == ANSWER
+
+
+def test_a_probe_that_fails_late_does_not_open_what_another_one_has_closed() -> None:
+    clock = Clock()
+    breaker = Breaker("bard", clock)
+
+    def late() -> None:
+        with breaker.call():
+            clock.now += OPEN_SECONDS
+            with breaker.call() as answered:
+                answered()
+            raise ModelDown("down")
+
+    for _ in range(FAILURES):
+        with pytest.raises(ModelDown), breaker.call():
+            raise ModelDown("down")
+    clock.now += OPEN_SECONDS
+    with pytest.raises(ModelDown):
+        late()
+    with breaker.call() as answered:
+        answered()
+
+
+async def test_where_no_connection_is_free_nobody_has_answered_and_nothing_has_failed(server: OllamaServer) -> None:
+    settings = config(server.base_url, model_connections=1, model_connect_seconds=0.05)
+    server.reply_with(Reply(content=ANSWER, stall_after=1))
+    server.reply_by_default(DOWN)
+    async with open_ollama(settings, "llama3.2") as chat:
+        model = BreakerModel(chat, Breaker(chat.name, Clock()))
+        busy = asyncio.create_task(read(chat))
+        await server.wait_stalled(1)
+        await fails(model, ModelPoolExhausted, FAILURES + 1)
+        server.release()
+        await busy
+        await fails(model, times=FAILURES - 1)
+        server.reply_with(Reply(content=ANSWER, stall_after=1))
+        busy = asyncio.create_task(read(chat))
+        await server.wait_stalled(1)
+        await fails(model, ModelPoolExhausted)
+        server.release()
+        await busy
+        await fails(model)
+        await fails(model, ModelCircuitOpen)
 
 
 async def test_a_guard_model_stands_behind_one_too(server: OllamaServer) -> None:

@@ -158,7 +158,13 @@ async def test_silence_beyond_the_bound_is_a_timeout(server: OllamaServer, reply
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b"[]\n", b"null\n", b'"text"\n', b'{"hello": "world"}\n', b'{"message": 1}\n', b"\xff\xfe\n"]
+    "body",
+    [
+        *(b"<html>", b"[]\n", b"null\n", b'"text"\n', b'{"hello": "world"}\n', b'{"message": 1}\n', b"\xff\xfe\n"),
+        b"[" * 100_000 + b"\n",
+        b'{"message":' * 50_000 + b"\n",
+    ],
+    ids=lambda body: body[:20].decode(errors="replace"),
 )
 async def test_a_server_that_is_no_ollama_gives_invalid_output(body: bytes) -> None:
     async with saying(body) as base_url:

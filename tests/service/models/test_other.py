@@ -12,7 +12,13 @@ from service.config import Config
 from service.errors import ConfigError, FabulaError, ModelTimeout, ModelUnavailable
 from service.models.chat import ChatModel
 from service.models.other import open_other
-from service.runtime.model import Prompt, Schema, TextChunk
+from service.runtime.model import (
+    ModelDown,
+    ModelMisconfigured,
+    Prompt,
+    Schema,
+    TextChunk,
+)
 from tests.ollama_server import OllamaServer, Reply
 
 PROMPT = Prompt("SYSTEMWORD", "PROMPTWORD")
@@ -65,9 +71,14 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OllamaServer]
         yield running
 
 
-def ollama(idle_seconds: float = 60) -> AbstractAsyncContextManager[ChatModel]:
+def ollama(idle_seconds: float = 60, max_tokens: int = 2048) -> AbstractAsyncContextManager[ChatModel]:
     """Ollama as if it were any other provider."""
-    config = Config(model="ollama:llama3.2", model_temperature=0.5, model_idle_seconds=idle_seconds)
+    config = Config(
+        model="ollama:llama3.2",
+        model_temperature=0.5,
+        model_idle_seconds=idle_seconds,
+        model_max_tokens=max_tokens,
+    )
     return open_other(config, "ollama", "llama3.2")
 
 
@@ -112,6 +123,51 @@ async def test_every_failure_is_an_unavailable_model_and_quotes_nothing(server: 
     assert [word for word in ("SYSTEMWORD", "PROMPTWORD", "ANSWERWORD", "127.0.0.1") if word in told] == []
 
 
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        *((Reply(status=status, error="no"), ModelMisconfigured) for status in range(400, 405)),
+        (Reply(status=429), ModelUnavailable),
+        (Reply(error_line_after=0), ModelUnavailable),
+        (Reply(status=500), ModelDown),
+        (Reply(cut_after=0), ModelDown),
+    ],
+)
+async def test_a_failure_tells_whether_asking_again_is_in_vain_and_whether_anybody_answered(
+    server: OllamaServer, reply: Reply, kind: type[FabulaError]
+) -> None:
+    server.reply_with(reply)
+    async with ollama() as model:
+        with pytest.raises(FabulaError) as raised:
+            await read(model)
+    assert type(raised.value) is kind
+
+
+async def test_an_answer_without_end_is_left_whatever_the_provider_makes_of_the_token_limit(
+    server: OllamaServer,
+) -> None:
+    server.reply_with(Reply(content=ANSWER, endless_after=1))
+    async with ollama(max_tokens=50) as model:
+        chunks = await read(model)
+        await server.wait_aborted(1)
+    assert len(chunks) == 2 * 50 + 1
+    assert chunks[-1] == TextChunk("", truncated=True)
+
+
+async def test_a_provider_does_not_ask_again_by_itself(install: Install) -> None:
+    install(
+        "langchain_deepseek",
+        "class ChatDeepSeek(Telling):\n"
+        "    max_retries: int = 2\n"
+        "    def _generate(self, *args, **kwargs):\n"
+        "        self.model = f'{self.max_retries} retries'\n"
+        "        return super()._generate()",
+    )
+    config = Config(model="deepseek:bard", model_temperature=0.5)
+    async with open_other(config, "deepseek", "bard") as model:
+        assert await read(model) == [TextChunk("0 retries at 0.5")]
+
+
 @pytest.mark.parametrize("reply", [Reply(stall_after=2), Reply(stall_before_headers=True)])
 async def test_silence_is_a_timeout_also_where_the_provider_has_none(server: OllamaServer, reply: Reply) -> None:
     server.reply_with(reply)
@@ -137,12 +193,12 @@ async def test_a_closed_generator_closes_the_connection(server: OllamaServer) ->
         (
             *("groq", "langchain_groq"),
             'class ChatGroq(Telling):\n    model_config = ConfigDict(extra="forbid")',
-            ["max_tokens", "timeout"],
+            ["max_retries", "max_tokens", "timeout"],
         ),
         (
             *("mistralai", "langchain_mistralai"),
             "class ChatMistralAI(Telling):\n"
-            "    def __init__(self, *, model, temperature, max_tokens):\n"
+            "    def __init__(self, *, model, temperature, max_tokens, max_retries):\n"
             "        super().__init__(model=model, temperature=temperature)",
             ["timeout"],
         ),

@@ -8,6 +8,7 @@ from fabula.run.v1 import run_pb2
 from service.backends.memory import MemoryEventLog
 from service.errors import RunNotFound, RunStateConflict, ShuttingDown, StoreUnavailable
 from service.runtime.run import PAUSED, RUNNING, SUCCEEDED, transition
+from service.runtime.runner import Runner
 from service.runtime.spec import new_record
 from service.runtime.stores import RunQuery, RunRecord
 from service.runtime.writer import RunWriter
@@ -152,6 +153,68 @@ async def test_a_caller_who_leaves_meanwhile_leaves_a_run_that_is_paused() -> No
         subscription.close()
 
 
+class ForgetfulStore(ScriptedStore):
+    """While it is `forgetful` its `update_run` stores the run, and its answer is lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forgetful = False
+
+    async def update_run(self, run: run_pb2.Run, expected: "run_pb2.RunState.ValueType") -> bool:
+        made = await super().update_run(run, expected)
+        if made and self.forgetful:
+            raise StoreUnavailable("Its answer was lost.")
+        return made
+
+
+async def test_a_run_that_goes_on_though_stored_as_paused_is_stored_as_running_when_it_is_asked_to() -> None:
+    store, work = ForgetfulStore(), Work()
+    async with running(store=store) as runner, asyncio.timeout(WITHIN):
+        subscription = await runner.start(spec(work))
+        run_id = subscription.run.run_id
+        store.forgetful = True
+        with pytest.raises(StoreUnavailable):
+            await runner.pause_run("house", run_id)
+        store.forgetful = False
+        assert (await runner.get_run("house", run_id)).state == PAUSED
+        for _ in range(2):
+            assert (await runner.continue_run("house", run_id)).state == RUNNING
+            assert (await runner.get_run("house", run_id)).state == RUNNING
+        work.go.set()
+        assert (await read_on(subscription))[-1].HasField("complete")
+
+
+async def test_a_run_that_stays_paused_though_stored_as_running_is_stored_as_paused_when_it_is_asked_to() -> None:
+    store, work = ForgetfulStore(), Work()
+    async with running(store=store) as runner, asyncio.timeout(WITHIN):
+        subscription = await runner.start(spec(work))
+        run_id = subscription.run.run_id
+        await runner.pause_run("house", run_id)
+        store.forgetful = True
+        with pytest.raises(StoreUnavailable):
+            await runner.continue_run("house", run_id)
+        store.forgetful = False
+        assert (await runner.get_run("house", run_id)).state == RUNNING
+        assert (await runner.pause_run("house", run_id)).state == PAUSED
+        assert (await runner.get_run("house", run_id)).state == PAUSED
+        subscription.close()
+
+
+async def pause_and_go_on_for_ever(runner: Runner, run_id: str) -> None:
+    while True:
+        await runner.pause_run("house", run_id)
+        await runner.continue_run("house", run_id)
+
+
+async def test_pausing_and_continuing_for_ever_cancels_the_run_once_its_pauses_took_too_long_together() -> None:
+    async with running(pause_seconds=0.02) as runner, asyncio.timeout(WITHIN):
+        subscription = await runner.start(spec(Work()))
+        run_id = subscription.run.run_id
+        with pytest.raises(RunStateConflict, match="CANCELLED"):
+            await pause_and_go_on_for_ever(runner, run_id)
+        assert "paused for longer than the 0.02 s" in (await read_on(subscription))[-1].error.message
+
+
 class LateStore(ScriptedStore):
     """Its `create_run` has stored the run when it waits at `stored`."""
 
@@ -226,6 +289,35 @@ async def test_a_service_that_is_stopping_pauses_nothing() -> None:
         await turns()
         with pytest.raises(ShuttingDown):
             await runner.pause_run("house", subscription.run.run_id)
+        work.go.set()
+        assert (await read_on(subscription))[-1].HasField("complete")
+        await draining
+
+
+class SlowReads(ScriptedStore):
+    """Its `get_run` waits at `reads`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = Gate()
+
+    async def get_run(self, run_id: str) -> RunRecord | None:
+        await self.reads.enter()
+        return await super().get_run(run_id)
+
+
+async def test_a_service_that_stops_while_it_looks_up_the_run_does_not_pause_it() -> None:
+    store, work = SlowReads(), Work()
+    async with running(store=store) as runner, asyncio.timeout(WITHIN):
+        subscription = await runner.start(spec(work))
+        store.reads.shut()
+        pausing = asyncio.create_task(runner.pause_run("house", subscription.run.run_id))
+        await store.reads.reached.wait()
+        draining = asyncio.create_task(runner.drain(WITHIN))
+        await turns()
+        store.reads.open()
+        with pytest.raises(ShuttingDown):
+            await pausing
         work.go.set()
         assert (await read_on(subscription))[-1].HasField("complete")
         await draining

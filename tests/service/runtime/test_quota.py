@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import RateLimited, TooManyRuns, TooManyStreams
-from service.runtime import quota
-from service.runtime.quota import AccountLimits, Quotas
+from service.runtime.quota import _SWEEP_LEAST, AccountLimits, Quotas
 
 
 class Clock:
@@ -68,15 +67,15 @@ def test_without_limits_nothing_is_refused() -> None:
         quotas.open_stream("us")
 
 
-def test_who_has_nothing_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quota, "_SWEEP_LEAST", 10)
+@pytest.mark.parametrize("rate", [0, 60])
+def test_who_has_nothing_is_forgotten(rate: int) -> None:
     clock = Clock()
-    quotas = Quotas(AccountLimits(runs_per_minute=60), clock)
+    quotas = Quotas(AccountLimits(runs_per_minute=rate, runs=5), clock)
     for number in range(10_000):
         clock.now += 1
         quotas.begin_run(str(number))
         quotas.end_run(str(number))
-    assert len(quotas._accounts) <= 1_024
+    assert len(quotas._accounts) <= _SWEEP_LEAST
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["begin", "end", "open", "close", "wait"]))))

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import test from "node:test";
 import { PAGE } from "./page.js";
 
@@ -8,6 +9,14 @@ const { chooseVoice } = await import(`${PAGE}/speech.js`);
 const { pieces, sentencesOf } = await import(`${PAGE}/textview.js`);
 const { THEMES, pictureFor } = await import(`${PAGE}/themes.js`);
 const { fieldWords, stepWords, troubleWords } = await import(`${PAGE}/words.js`);
+
+const PROTO = new URL("../../../../protos/fabula/run/v1/run.proto", import.meta.url);
+
+/** Faults of the page or of the service: a parent needs to know no more of them than that something went wrong. */
+const WITHOUT_WORDS = [
+  "UNSPECIFIED", "MALFORMED_REQUEST", "PAGE_TOKEN_INVALID", "REQUEST_ID_REUSED", "CURSOR_OUT_OF_RANGE",
+  "RUN_STATE_CONFLICT", "NOT_IMPLEMENTED", "INTERNAL",
+];
 
 const STORY = {
   chapters: [
@@ -34,6 +43,13 @@ test("every trouble has words, known or not", () => {
   }
   assert.equal(fieldWords(["interests[2]", "theme", "theme", "x"]), "what the reader likes and the idea for the story");
   assert.ok(stepWords("a_node_of_tomorrow"));
+});
+
+test("every reason of the contract that a parent may meet has words of its own", () => {
+  const reasons = [...readFileSync(PROTO, "utf8").matchAll(/^  ERROR_REASON_(\w+) = \d+;/gm)].map((found) => found[1]);
+  const { title } = troubleWords("SOMETHING_NEW");
+  assert.ok(reasons.includes("IDENTITY_UNAVAILABLE"));
+  assert.deepEqual(reasons.filter((each) => troubleWords(each).title === title), WITHOUT_WORDS);
 });
 
 test("a story is a tree of chapters", () => {

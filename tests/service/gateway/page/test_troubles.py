@@ -1,6 +1,7 @@
 """What goes wrong is told in words that a parent understands, with a way on."""
 
 import json
+import math
 import time
 from contextlib import AsyncExitStack
 
@@ -55,7 +56,7 @@ async def test_a_service_that_is_full_is_said_and_tried_again(serve: Serve, olla
 
 REFUSALS = [
     (503, "SHUTTING_DOWN", "The storyteller needs a moment"),
-    (403, "PERMISSION_DENIED", "This page may not open the stories"),
+    (403, "PERMISSION_DENIED", "This key does not open this"),
     (500, "A_REASON_OF_TOMORROW", "Something went wrong"),
 ]
 
@@ -96,6 +97,31 @@ async def test_a_service_that_wants_a_key_is_opened_with_one(serve: Serve, ollam
         assert await reader.finish() == plain(TEXT)
 
 
+async def test_a_key_that_allows_too_little_is_replaced(serve: Serve, play: Play) -> None:
+    async with serve(**PAGE, auth_secret=SECRET, auth_issuer=ISSUER) as served, AsyncExitStack() as stack:
+        async with FabulaClient(served.address, token=token("us")) as client:
+            await client.create_child("Robin", 6)
+        reader = await stack.enter_async_context(play(page_of(served), awaiting=".trouble"))
+        await reader.page.fill("#key", token("us", scope="tell"))
+        await reader.press("Open")
+        await reader.heading("This key does not open this")
+        await reader.page.fill("#key", token("us"))
+        await reader.press("Open")
+        await reader.page.locator("button.reader").wait_for()
+
+
+async def test_a_key_that_could_not_be_handed_over_is_not_called_no_key(serve: Serve, play: Play) -> None:
+    async with serve(**PAGE, auth_secret=SECRET, auth_issuer=ISSUER) as served, AsyncExitStack() as stack:
+        reader = await stack.enter_async_context(play(page_of(served), awaiting=".trouble"))
+        await reader.page.route("**/session", lambda route: route.fulfill(status=503), times=1)
+        await reader.page.fill("#key", token("us"))
+        await reader.press("Open")
+        await expect(reader.page.locator("#key-fault")).to_contain_text("The storyteller needs a moment.")
+        await expect(reader.trouble).not_to_contain_text("This is no key.")
+        await reader.press("Open")
+        await expect(reader.trouble).to_have_count(0)
+
+
 async def test_a_key_that_grows_too_old_in_mid_story_is_asked_for_anew(
     serve: Serve, ollama: OllamaServer, play: Play
 ) -> None:
@@ -104,7 +130,7 @@ async def test_a_key_that_grows_too_old_in_mid_story_is_asked_for_anew(
         async with FabulaClient(served.address, token=token("us")) as client:
             await client.create_child("Robin", 6)
         reader = await stack.enter_async_context(play(page_of(served), awaiting=".trouble"))
-        await reader.page.fill("#key", token("us", exp=time.time() + 3 - LEEWAY_SECONDS))
+        await reader.page.fill("#key", token("us", exp=math.ceil(time.time()) + 3 - LEEWAY_SECONDS))
         await reader.press("Open")
         await reader.page.locator("button.reader").wait_for()
         await reader.begin()

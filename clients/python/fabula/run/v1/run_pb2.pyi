@@ -36,8 +36,8 @@ class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.Val
     RUN_STATE_RUNNING: _RunState.ValueType  # 2
     """Under way."""
     RUN_STATE_PAUSED: _RunState.ValueType  # 3
-    """Held where it was, to be continued; cancelled when that takes longer than
-    FABULA_PAUSE_SECONDS.
+    """Held where it was, to be continued; cancelled when all its pauses together
+    take longer than FABULA_PAUSE_SECONDS.
     """
     RUN_STATE_SUCCEEDED: _RunState.ValueType  # 4
     """Ended with `complete`."""
@@ -59,8 +59,8 @@ RUN_STATE_PENDING: RunState.ValueType  # 1
 RUN_STATE_RUNNING: RunState.ValueType  # 2
 """Under way."""
 RUN_STATE_PAUSED: RunState.ValueType  # 3
-"""Held where it was, to be continued; cancelled when that takes longer than
-FABULA_PAUSE_SECONDS.
+"""Held where it was, to be continued; cancelled when all its pauses together
+take longer than FABULA_PAUSE_SECONDS.
 """
 RUN_STATE_SUCCEEDED: RunState.ValueType  # 4
 """Ended with `complete`."""

@@ -94,8 +94,8 @@ class RunServiceServicer:
         until ContinueRun. A run that is paused already stays so. RUN_STATE_CONFLICT
         when it has ended.
 
-        A pause that lasts longer than FABULA_PAUSE_SECONDS cancels the run, and so
-        does FABULA_LINGER_SECONDS without a watcher. Paused time counts for the
+        Pauses that last longer than FABULA_PAUSE_SECONDS together cancel the run, and
+        so does FABULA_LINGER_SECONDS without a watcher. Paused time counts for the
         deadline of the call that started the run, not for FABULA_RUN_TIMEOUT_SECONDS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

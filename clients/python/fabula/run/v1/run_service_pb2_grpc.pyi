@@ -47,8 +47,8 @@ class RunServiceStub:
     until ContinueRun. A run that is paused already stays so. RUN_STATE_CONFLICT
     when it has ended.
 
-    A pause that lasts longer than FABULA_PAUSE_SECONDS cancels the run, and so
-    does FABULA_LINGER_SECONDS without a watcher. Paused time counts for the
+    Pauses that last longer than FABULA_PAUSE_SECONDS together cancel the run, and
+    so does FABULA_LINGER_SECONDS without a watcher. Paused time counts for the
     deadline of the call that started the run, not for FABULA_RUN_TIMEOUT_SECONDS.
     """
     ContinueRun: _grpc.UnaryUnaryMultiCallable[_run_pb2.ContinueRunRequest, _run_pb2.ContinueRunResponse]
@@ -75,8 +75,8 @@ class RunServiceAsyncStub(RunServiceStub):
     until ContinueRun. A run that is paused already stays so. RUN_STATE_CONFLICT
     when it has ended.
 
-    A pause that lasts longer than FABULA_PAUSE_SECONDS cancels the run, and so
-    does FABULA_LINGER_SECONDS without a watcher. Paused time counts for the
+    Pauses that last longer than FABULA_PAUSE_SECONDS together cancel the run, and
+    so does FABULA_LINGER_SECONDS without a watcher. Paused time counts for the
     deadline of the call that started the run, not for FABULA_RUN_TIMEOUT_SECONDS.
     """
     ContinueRun: _aio.UnaryUnaryMultiCallable[_run_pb2.ContinueRunRequest, _run_pb2.ContinueRunResponse]  # type: ignore[assignment]
@@ -124,8 +124,8 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         until ContinueRun. A run that is paused already stays so. RUN_STATE_CONFLICT
         when it has ended.
 
-        A pause that lasts longer than FABULA_PAUSE_SECONDS cancels the run, and so
-        does FABULA_LINGER_SECONDS without a watcher. Paused time counts for the
+        Pauses that last longer than FABULA_PAUSE_SECONDS together cancel the run, and
+        so does FABULA_LINGER_SECONDS without a watcher. Paused time counts for the
         deadline of the call that started the run, not for FABULA_RUN_TIMEOUT_SECONDS.
         """
 

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from service.config import Config
 from service.errors import ConfigError
+from service.gateway.__main__ import serve
 from service.gateway.server import reachable
 from tests.harness import serving
 
@@ -55,3 +56,8 @@ async def test_an_address_that_is_taken_is_told() -> None:
         with pytest.raises(ConfigError, match=f"FABULA_HTTP_ADDRESS: {address} can't be bound"):
             async with serving(http_address=address):
                 pass
+
+
+async def test_a_gateway_alone_on_a_network_has_to_know_its_names() -> None:
+    with pytest.raises(ConfigError, match="FABULA_HTTP_HOSTS"):
+        await serve(Config(http_address="0.0.0.0:0", gateway_target="127.0.0.1:1"))
